@@ -1,0 +1,79 @@
+/**
+ * Everything the command line touches outside itself, in one type, so that a test can run every verb in its own
+ * process. `processIo` is the real one and the only place here that reads the process.
+ */
+import type { Clock } from '../pipeline/clock.ts'
+
+export interface Output {
+  write(chunk: string | Uint8Array): unknown
+  readonly isTTY: boolean
+  /** Width of the terminal; undefined when there is none. */
+  readonly columns?: number | undefined
+}
+
+export interface Io {
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly stdin: AsyncIterable<Uint8Array> & { readonly isTTY: boolean }
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Absolute path of the folder the command runs in. */
+  readonly cwd: string
+  readonly clock: Clock
+  /** From 0 up to, not including, 1. */
+  random(): number
+  /** Aborts when nobody reads the output any more (`| head`). */
+  readonly outputClosed: AbortSignal
+  /** Calls back at every SIGINT and SIGTERM in place of ending the process; returns how to stop that. */
+  onInterrupt(callback: () => void): () => void
+  /** Ends the process at once. */
+  exitNow(code: number): void
+}
+
+/** The process itself. */
+export function processIo(): Io {
+  const closed = new AbortController()
+  for (const stream of [process.stdout, process.stderr]) {
+    // Without a listener a closed pipe ends the process with a stack trace.
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE' && stream === process.stdout) closed.abort()
+    })
+  }
+  return {
+    stdout: outputOf(process.stdout),
+    stderr: outputOf(process.stderr),
+    stdin: { isTTY: process.stdin.isTTY === true, [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> },
+    env: process.env,
+    cwd: process.cwd(),
+    clock: { nowMs: () => Date.now(), wait },
+    random: () => Math.random(),
+    outputClosed: closed.signal,
+    onInterrupt(callback) {
+      process.on('SIGINT', callback).on('SIGTERM', callback)
+      return () => void process.off('SIGINT', callback).off('SIGTERM', callback)
+    },
+    exitNow: (code) => process.exit(code),
+  }
+}
+
+function outputOf(stream: NodeJS.WriteStream): Output {
+  return {
+    write: (chunk) => stream.write(chunk),
+    isTTY: stream.isTTY === true,
+    get columns() {
+      return stream.columns as number | undefined
+    },
+  }
+}
+
+function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve()
+    const done = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal?.addEventListener('abort', done)
+  })
+}

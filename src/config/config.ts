@@ -1,0 +1,176 @@
+/**
+ * The types of the configuration: what users write (`TrunklineConfig`) and what the rest of Trunkline reads (`Config`,
+ * complete and checked). Written by hand so that an editor shows them well; a test keeps keys, types and sentences
+ * equal to the option table. No code beyond the identity function: a configuration file imports this.
+ */
+
+/** Types a configuration file: `export default defineConfig({ ... })`. Returns its argument unchanged. */
+export function defineConfig(config: TrunklineConfig): TrunklineConfig {
+  return config
+}
+
+/** What a configuration file exports. Every key is optional unless it says otherwise. */
+export type TrunklineConfig = {
+  readonly http?: {
+    /** Address the HTTP server listens on; anything but loopback needs a token. */
+    readonly host?: string | undefined
+    /** Port of the HTTP server; 0 takes a free one. */
+    readonly port?: number | undefined
+    /** Largest request body; a larger one is answered 413. */
+    readonly maxBodyBytes?: number | undefined
+    /** Connections open at once; further ones are refused. */
+    readonly maxConnections?: number | undefined
+    /** Time a client has to send its request headers. */
+    readonly headersTimeoutMs?: number | undefined
+    /** Time a client has to send its whole request. */
+    readonly requestTimeoutMs?: number | undefined
+    /** Host names accepted in Host and Origin headers besides loopback and `http.host`, for tunnels and proxies. */
+    readonly allowHosts?: readonly string[] | undefined
+  } | undefined
+  /** Folder of everything Trunkline keeps; one process at a time may use it. */
+  readonly dataDir?: string | undefined
+  readonly log?: {
+    /** Size at which a segment file of the log is closed and the next one begun. */
+    readonly segmentBytes?: number | undefined
+    /** Size the whole log may reach; settled events are deleted first, unsettled ones never. */
+    readonly maxBytes?: number | undefined
+    /** Age after which settled events are deleted. */
+    readonly maxAgeMs?: number | undefined
+    /** Free disk space below which intake answers 503. */
+    readonly minFreeBytes?: number | undefined
+  } | undefined
+  readonly quarantine?: {
+    /** Size the quarantine may reach; the oldest records leave first and are counted. */
+    readonly maxBytes?: number | undefined
+  } | undefined
+  readonly dedupe?: {
+    /** How long a repetition is recognised; null means as long as the log keeps the first one. */
+    readonly windowMs?: number | null | undefined
+  } | undefined
+  readonly genesys?: {
+    /** Id of the Genesys Cloud organization, for records that do not name one. */
+    readonly orgId?: string | null | undefined
+  } | undefined
+  /** The routes by name (`[a-z][a-z0-9-]{0,40}`); when absent, one route `out` writes every event to `<dataDir>/out`. */
+  readonly routes?: Readonly<Record<string, RouteInput>> | undefined
+}
+
+/** One route as users write it. */
+export type RouteInput = {
+  /** Topic templates taken literally, `*` for the rest of a segment or, at the end, the rest; null means all topics. */
+  readonly topics?: readonly string[] | null | undefined
+  /** Where a new route begins: with events that arrive from now on, or with the oldest in the log. */
+  readonly from?: 'latest' | 'earliest' | undefined
+  /** Whether repetitions of an event are left out. */
+  readonly dedupe?: boolean | undefined
+  /** Keeps arrival order within an entity; null delivers in any order. */
+  readonly order?: {
+    /** The entity whose events keep their order. */
+    readonly by: OrderBy
+  } | null | undefined
+  readonly sink: HttpSinkInput | FileSinkInput
+  readonly retry?: {
+    /** Attempts before an event becomes a dead letter. */
+    readonly maxAttempts?: number | undefined
+    /** Longest wait before the second attempt; it doubles with each further one. */
+    readonly baseMs?: number | undefined
+    /** Longest wait between two attempts. */
+    readonly maxMs?: number | undefined
+  } | undefined
+  /** How far the route may fall behind before its oldest events are dropped and counted; null never drops. */
+  readonly backlog?:
+    | {
+        /** Age at which waiting events of the route are dropped. */
+        readonly maxAgeMs: number
+      }
+    | {
+        /** Size of the backlog at which the oldest waiting events of the route are dropped. */
+        readonly maxBytes: number
+      }
+    | null
+    | undefined
+  /** Holds the route: its events wait and no attempt is made. */
+  readonly paused?: boolean | undefined
+}
+
+export type OrderBy = 'conversation' | 'user' | 'queue' | 'entity'
+
+export type HttpSinkInput = {
+  /** Where the events of the route go. */
+  readonly type: 'http'
+  /** Address that events are posted to, http or https, without credentials; may be `env:NAME` or `file:PATH`. */
+  readonly url: string
+  /** Headers sent with every request; each value may be `env:NAME` or `file:PATH`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Time the receiver has to answer. */
+  readonly timeoutMs?: number | undefined
+  /** Requests under way at once. */
+  readonly concurrency?: number | undefined
+}
+
+export type FileSinkInput = {
+  /** Where the events of the route go. */
+  readonly type: 'file'
+  /** Folder the NDJSON files are written to. */
+  readonly dir: string
+  /** Size at which a file is closed and the next one begun. */
+  readonly maxFileBytes?: number | undefined
+}
+
+/** Where the value of an option came from. */
+export type Origin = 'default' | 'file' | 'env' | 'flag'
+
+/** The effective configuration: complete, checked, secrets resolved, every folder an absolute path. */
+export type Config = {
+  /** The configuration file; null when there is none. */
+  readonly file: string | null
+  readonly http: {
+    readonly host: string
+    readonly port: number
+    readonly maxBodyBytes: number
+    readonly maxConnections: number
+    readonly headersTimeoutMs: number
+    readonly requestTimeoutMs: number
+    readonly allowHosts: readonly string[]
+  }
+  readonly dataDir: string
+  readonly log: {
+    readonly segmentBytes: number
+    readonly maxBytes: number
+    readonly maxAgeMs: number
+    readonly minFreeBytes: number
+  }
+  readonly quarantine: { readonly maxBytes: number }
+  readonly dedupe: { readonly windowMs: number | null }
+  readonly genesys: { readonly orgId: string | null }
+  /** In the order of the file. */
+  readonly routes: readonly RouteConfig[]
+  /** Origin of each option by its path, such as `routes.crm.sink.url`. */
+  readonly origins: Readonly<Record<string, Origin>>
+}
+
+export type RouteConfig = {
+  readonly name: string
+  /** null means all topics. */
+  readonly topics: readonly string[] | null
+  readonly from: 'latest' | 'earliest'
+  readonly dedupe: boolean
+  readonly order: { readonly by: OrderBy } | null
+  readonly sink: HttpSinkConfig | FileSinkConfig
+  readonly retry: { readonly maxAttempts: number; readonly baseMs: number; readonly maxMs: number }
+  readonly backlog: { readonly maxAgeMs: number } | { readonly maxBytes: number } | null
+  readonly paused: boolean
+}
+
+export type HttpSinkConfig = {
+  readonly type: 'http'
+  readonly url: string
+  /** The address as it may be shown: query string masked, all of it masked when it came from `env:` or `file:`. */
+  readonly shownUrl: string
+  /** Names in lower case; values are secrets. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+  readonly concurrency: number
+}
+
+export type FileSinkConfig = { readonly type: 'file'; readonly dir: string; readonly maxFileBytes: number }

@@ -1,0 +1,47 @@
+import type { Config, Origin, RouteConfig } from './config.ts'
+import { MASK } from './secret.ts'
+
+/**
+ * The effective configuration as it may be shown: header values, and what may be secret in an address, are masked.
+ * A new secret option must be masked here; the test that prints random secrets finds one that is not.
+ */
+
+export type PrintedConfig = {
+  readonly file: string | null
+  /** Nested like a configuration file. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** Where each option came from, by its path. */
+  readonly origins: Readonly<Record<string, Origin>>
+}
+
+/** The masked configuration as data, for `trunkline config --json`. */
+export function printConfig(config: Config): PrintedConfig {
+  const { file, origins, routes, ...rest } = config
+  const masked = routes.map((route) => {
+    const { name, sink, ...printed } = maskRoute(route)
+    // `shownUrl` is no option, and stands in `url` by now.
+    return [name, { ...printed, sink: Object.fromEntries(Object.entries(sink).filter(([key]) => key !== 'shownUrl')) }] as const
+  })
+  return { file, config: { ...rest, routes: Object.fromEntries(masked) }, origins }
+}
+
+/** The masked configuration as text: one option a line with its value and origin. */
+export function formatConfig(config: Config): string {
+  const printed = printConfig(config)
+  const rows = Object.entries(printed.origins).map(([path, origin]) => [path, JSON.stringify(valueAt(printed.config, path)), origin] as const)
+  const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => Math.min(60, (row[column] ?? '').length))))
+  const lines = rows.map(([path, value, origin]) => `${path.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${origin}`)
+  return [`configuration file: ${printed.file ?? 'none'}`, ...lines, ''].join('\n')
+}
+
+/** A route without its secrets: the address as it may be shown, header names only. */
+export function maskRoute(route: RouteConfig): RouteConfig {
+  if (route.sink.type !== 'http') return route
+  const headers = Object.fromEntries(Object.keys(route.sink.headers).map((name) => [name, MASK]))
+  return { ...route, sink: { ...route.sink, url: route.sink.shownUrl, headers } }
+}
+
+/** Follows a path of the origins; none of their keys contains a dot. */
+function valueAt(value: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((at, key) => (typeof at === 'object' && at !== null ? new Map<string, unknown>(Object.entries(at)).get(key) : undefined), value)
+}

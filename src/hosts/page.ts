@@ -1,0 +1,40 @@
+/** The plain page at `/`: what runs, and how to send the first event. (The console comes later.) */
+export type PageFacts = {
+  readonly url: string
+  readonly mode: 'dev' | 'start'
+  readonly tokenNeeded: boolean
+  readonly simulating: boolean
+  readonly routes: readonly { readonly name: string; readonly topics: string; readonly sink: string }[]
+  readonly accepted: number
+}
+
+export function page(facts: PageFacts): string {
+  const auth = facts.tokenNeeded ? ` \\\n  -H "authorization: Bearer $TRUNKLINE_TOKEN"` : ''
+  const rows = facts.routes.map((r) => `<tr><td>${text(r.name)}</td><td>${text(r.topics)}</td><td>${text(r.sink)}</td></tr>`).join('')
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Trunkline</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
+pre{background:#f3f4f6;padding:.8rem;overflow:auto;border-radius:6px}table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}code{background:#f3f4f6;padding:.1rem .25rem}
+@media (prefers-color-scheme:dark){body{color:#e5e7eb;background:#111}pre,code{background:#1f2937}td,th{border-color:#374151}}
+</style></head><body>
+<h1>Trunkline is running</h1>
+<p>Mode <b>${facts.mode}</b>${facts.simulating ? ', with a simulated call now and then' : ''}. ${facts.accepted} records accepted since start.</p>
+<h2>Routes</h2><table><tr><th>route</th><th>topics</th><th>sink</th></tr>${rows}</table>
+<h2>Send an event</h2>
+<pre>curl -s ${text(facts.url)}/v1/events${auth} \\
+  -H 'content-type: application/json' \\
+  -d '{"topicName":"v2.users.1c8e2f6a-0b1d-4c5e-9f7a-2d3b4c5d6e7f.presence","version":"2",
+       "eventBody":{"presenceDefinition":{"systemPresence":"AVAILABLE"},"modifiedDate":"2026-01-05T09:00:00.000Z"}}'</pre>
+<h2>See what became of it</h2>
+<pre>npx trunkline tail -n 20
+npx trunkline explain EVENT_ID</pre>
+<p>API: <code>/v1/events</code>, <code>/v1/events/{id}</code>, <code>/v1/deadletters</code>, <code>/v1/quarantine</code>, <code>/v1/stats</code>, <code>/healthz</code>, <code>/readyz</code>, <code>/metrics</code>.</p>
+</body></html>
+`
+}
+
+const text = (value: string): string =>
+  value.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)

@@ -1,0 +1,325 @@
+/**
+ * The service: everything on one machine. Opens the data directory, the log and the routes, serves HTTP, and closes
+ * them in the order that loses nothing. Thin: the work is in the rooms it connects.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { getRequestListener } from '@hono/node-server'
+import { type Logger, pino } from 'pino'
+import type { Config, RouteConfig } from '../config/config.ts'
+import { routeRevision } from '../config/revision.ts'
+import { TrunklineError } from '../errors.ts'
+import { toDocument } from '../event/document.ts'
+import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import { Log } from '../log/log.ts'
+import { verdictDedupe } from '../pipeline/dedupe.ts'
+import { matchStage } from '../pipeline/match.ts'
+import type { Stage } from '../pipeline/outcome.ts'
+import { compileTopics } from '../pipeline/topic-pattern.ts'
+import type { Definition } from '../routes/explain.ts'
+import { Ledger } from '../routes/ledger.ts'
+import { Route } from '../routes/route.ts'
+import { scriptedCall } from '../simulator/scripted-call.ts'
+import { Access, hashToken, isLoopback, readOrMakeToken } from './access.ts'
+import { sendError } from './answer.ts'
+import { api } from './api.ts'
+import { systemClock } from './clock.ts'
+import { type DataDir, takeDataDir } from './data-dir.ts'
+import { Intake } from './intake.ts'
+import { metrics } from './metrics.ts'
+import { page } from './page.ts'
+import { createSink } from './sinks.ts'
+import { VERSION } from './version.ts'
+
+export type ServiceOptions = {
+  readonly config: Config
+  readonly mode: 'dev' | 'start'
+  /** Play a scripted call now and then (only in `dev`). */
+  readonly simulate: boolean
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly logLevel?: string
+  /** How long deliveries under way may take when the service stops, ms. */
+  readonly drainMs?: number
+}
+
+export type Service = {
+  /** Where it listens, e.g. `http://127.0.0.1:4680`. */
+  readonly url: string
+  /** File of the token, when it was made by this start. */
+  readonly tokenFile: string | null
+  /** Stops intake, drains, closes. Idempotent. */
+  stop(): Promise<void>
+  /** Resolves when stopped, rejects when the service had to give up. */
+  readonly stopped: Promise<void>
+}
+
+const DRAIN_MS = 10_000
+const HOUSEKEEPING_MS = 1_000
+const CALL_EVERY_MS = 12_000
+const WARN_AT = 0.8
+
+/** Starts the service; rejects with a coded error, having started nothing, when it must not run. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, mode, env } = options
+  const clock = systemClock
+  const logger = pino({ level: options.logLevel ?? env['TRUNKLINE_LOG_LEVEL'] ?? 'info', base: null }, pino.destination({ fd: 2, sync: true }))
+  const given = env['TRUNKLINE_TOKEN']
+  if (mode === 'dev' && given === undefined && !isLoopback(config.http.host))
+    throw new TrunklineError('http.bind_refused', `${config.http.host} is not a loopback address and no token is set`, 'Set TRUNKLINE_TOKEN, use `trunkline start` (which has a token), or listen on 127.0.0.1.')
+
+  const dataDir = takeDataDir(config.dataDir, clock.nowMs())
+  const opened: (() => Promise<void> | void)[] = [() => dataDir.release()]
+  try {
+    return await run(options, logger, dataDir, given, opened)
+  } catch (error) {
+    for (const close of opened.toReversed()) await close()
+    throw error
+  }
+}
+
+async function run(
+  options: ServiceOptions,
+  logger: Logger,
+  dataDir: DataDir,
+  givenToken: string | undefined,
+  opened: (() => Promise<void> | void)[],
+): Promise<Service> {
+  const { config, mode } = options
+  const clock = systemClock
+  const startedAtMs = clock.nowMs()
+  const fatal = Promise.withResolvers<void>()
+  fatal.promise.catch(() => undefined)
+
+  const made = givenToken !== undefined || mode === 'dev' ? null : readOrMakeToken(config.dataDir)
+  const tokenHash = givenToken !== undefined ? hashToken(givenToken) : (made?.hash ?? null)
+
+  const log = await Log.open({
+    dataDir: config.dataDir,
+    logId: dataDir.logId,
+    segmentBytes: config.log.segmentBytes,
+    maxBytes: config.log.maxBytes,
+    maxAgeMs: config.log.maxAgeMs,
+    minFreeBytes: config.log.minFreeBytes,
+    quarantineMaxBytes: config.quarantine.maxBytes,
+    dedupeWindowMs: config.dedupe.windowMs,
+    decodeMaxBytes: config.http.maxBodyBytes,
+    orgId: config.genesys.orgId,
+    onFatal: (error) => fatal.reject(error),
+  })
+  opened.push(() => log.close())
+  reportRecovery(log, logger)
+
+  const ledger = new Ledger(join(config.dataDir, 'ledger.db'))
+  opened.push(() => ledger.close())
+  const routes = new Map<string, Route>()
+  for (const routeConfig of config.routes) routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger }))
+  for (const route of routes.values()) {
+    await route.start()
+    opened.push(() => route.stop(0))
+  }
+  const unsubscribe = log.onCommitted(() => {
+    for (const route of routes.values()) route.wake()
+  })
+
+  let ready = true
+  const intake = new Intake({ log, maxBodyBytes: config.http.maxBodyBytes, nowMs: clock.nowMs, explain: (error) => explainFull(error, routes) })
+  const url = { value: '' }
+  const app = api({
+    log,
+    ledger,
+    routes,
+    nowMs: clock.nowMs,
+    ready: () => ({ ok: ready, reasons: ready ? [] : ['stopping'] }),
+    stats: () => stats({ config, mode, log, intake, routes, startedAtMs, nowMs: clock.nowMs() }),
+    metrics: metrics({ log, routes, intake, maxBytes: config.log.maxBytes }),
+    page: () =>
+      page({
+        url: url.value,
+        mode,
+        tokenNeeded: tokenHash !== null,
+        simulating: options.simulate,
+        routes: config.routes.map((r) => ({ name: r.name, topics: r.topics?.join(', ') ?? 'all', sink: r.sink.type === 'http' ? r.sink.shownUrl : r.sink.dir })),
+        accepted: log.counters.accepted,
+      }),
+  })
+  const access = new Access({ tokenHash, hosts: [config.http.host, ...config.http.allowHosts] })
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  const server = createServer((request, response) => dispatch(request, response, { access, intake, listener }))
+  server.headersTimeout = config.http.headersTimeoutMs
+  server.requestTimeout = config.http.requestTimeoutMs
+  server.maxConnections = config.http.maxConnections
+  server.keepAliveTimeout = 65_000
+  url.value = await listen(server, config.http.host, config.http.port)
+
+  const stopping = new AbortController()
+  const background = [housekeep({ config, log, ledger, routes, logger, signal: stopping.signal })]
+  if (options.simulate) background.push(playCalls(log, stopping.signal))
+  logger.info({ url: url.value, mode, routes: [...routes.keys()], dataDir: config.dataDir, version: VERSION }, 'ready')
+
+  let stopped: Promise<void> | null = null
+  const stop = async (): Promise<void> => {
+    ready = false
+    intake.stopping = true
+    stopping.abort()
+    server.close()
+    server.closeIdleConnections()
+    await Promise.all(background)
+    unsubscribe()
+    const drainMs = options.drainMs ?? DRAIN_MS
+    await Promise.all([...routes.values()].map((route) => route.stop(drainMs)))
+    await log.close()
+    ledger.close()
+    server.closeAllConnections()
+    dataDir.release()
+    logger.info('stopped')
+  }
+  const result: Service = {
+    url: url.value,
+    tokenFile: made?.madeAt ?? null,
+    stop: () => (stopped ??= stop().then(fatal.resolve, fatal.reject)),
+    stopped: fatal.promise,
+  }
+  return result
+}
+
+function openRoute(config: RouteConfig, rooms: { log: Log; ledger: Ledger; logger: Logger }): Route {
+  const { log, ledger, logger } = rooms
+  const clock = systemClock
+  const warn = (code: string, message: string): void => logger.warn({ code, route: config.name }, message)
+  ledger.createRoute(config.name, config.from === 'earliest' ? log.events.firstSeq : log.events.nextSeq)
+  const definition: Definition = { topics: config.topics, dedupe: config.dedupe }
+  ledger.revise(config.name, ledger.route(config.name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
+  const shaping: Stage[] = []
+  if (config.topics !== null) shaping.push(matchStage(compileTopics(config.topics, KNOWN_TOPICS)))
+  if (config.dedupe) shaping.push(verdictDedupe)
+  const sink = createSink(config.sink, { clock, document: toDocument, name: config.name, version: VERSION, warn: (message) => warn('sink.warning', message) })
+  return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, warn })
+}
+
+function dispatch(
+  request: IncomingMessage,
+  response: ServerResponse,
+  to: { access: Access; intake: Intake; listener: (request: IncomingMessage, response: ServerResponse) => unknown },
+): void {
+  const target = request.url ?? '/'
+  const mark = target.indexOf('?')
+  const path = mark < 0 ? target : target.slice(0, mark)
+  const refusal = to.access.check(request, path)
+  if (refusal !== null) {
+    const challenge: Record<string, string> = refusal.status === 401 ? { 'www-authenticate': 'Bearer' } : {}
+    sendError(response, refusal.status, refusal, { ...challenge, ...(request.complete ? {} : { connection: 'close' }) })
+    request.resume()
+  } else if (request.method === 'POST' && path === '/v1/events') to.intake.handle(request, response, mark < 0 ? '' : target.slice(mark + 1))
+  else void to.listener(request, response)
+}
+
+function listen(server: Server, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const inUse = error.code === 'EADDRINUSE'
+      const message = inUse ? `port ${port} on ${host} is taken` : `cannot listen on ${host}:${port}: ${error.message}`
+      reject(new TrunklineError(inUse ? 'http.port_in_use' : 'http.cannot_listen', message, 'Choose another with --port (0 takes a free one) or --host.', { cause: error }))
+    })
+    server.listen(port, host, () => {
+      const address = server.address()
+      const bound = typeof address === 'object' && address !== null ? address.port : port
+      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`)
+    })
+  })
+}
+
+function reportRecovery(log: Log, logger: Logger): void {
+  const { tornBytes, damagedRecords, damagedBytes } = log.recovery
+  if (tornBytes > 0) logger.warn({ code: 'log.torn_tail', bytes: tornBytes }, 'the log ended in a torn record (never acknowledged); it was cut and kept under damaged/')
+  if (damagedBytes > 0) logger.error({ code: 'log.damaged', records: damagedRecords, bytes: damagedBytes }, 'records of the log are damaged and were skipped; run `trunkline fsck`')
+}
+
+/** A full log is some route's doing: say which. */
+function explainFull(error: TrunklineError, routes: ReadonlyMap<string, Route>): TrunklineError {
+  if (error.code !== 'log.full') return error
+  const slowest = [...routes.values()].sort((a, b) => a.neededSeq - b.neededSeq)[0]
+  if (slowest === undefined) return error
+  return new TrunklineError(error.code, `${error.message}: route ${slowest.name} has ${slowest.status().lag} events to go`, error.hint)
+}
+
+async function housekeep(o: { config: Config; log: Log; ledger: Ledger; routes: ReadonlyMap<string, Route>; logger: Logger; signal: AbortSignal }): Promise<void> {
+  const { config, log, ledger, routes, logger, signal } = o
+  let warned = false
+  let forgotten = 0
+  for (;;) {
+    expireBacklogs(o)
+    log.release(Math.min(log.events.nextSeq, ...[...routes.values()].map((r) => r.neededSeq)))
+    const full = log.totalBytes / config.log.maxBytes
+    if (full >= WARN_AT && !warned) logger.warn({ code: 'log.nearly_full', bytes: log.totalBytes, maxBytes: config.log.maxBytes }, 'the log has reached 80 % of log.maxBytes; settled events are deleted first')
+    warned = full >= WARN_AT
+    if (log.events.firstSeq > forgotten) {
+      forgotten = log.events.firstSeq
+      try {
+        ledger.forgetBefore(forgotten)
+      } catch (error) {
+        logger.warn({ code: 'ledger.busy' }, (error as Error).message)
+      }
+    }
+    await systemClock.wait(HOUSEKEEPING_MS, signal)
+    if (signal.aborted) return
+  }
+}
+
+function expireBacklogs(o: { config: Config; log: Log; routes: ReadonlyMap<string, Route> }): void {
+  for (const { name, backlog } of o.config.routes) {
+    const route = o.routes.get(name)
+    if (backlog === null || route === undefined) continue
+    const segments = o.log.events.segments
+    if ('maxAgeMs' in backlog) {
+      const oldest = systemClock.nowMs() - backlog.maxAgeMs
+      const last = segments.findLast((s) => s.maxReceivedAtMs < oldest)
+      if (last !== undefined) route.expireBefore(last.firstSeq + last.count)
+      continue
+    }
+    let bytes = 0
+    for (const segment of segments.toReversed()) {
+      if (bytes + segment.bytes > backlog.maxBytes) {
+        route.expireBefore(segment.firstSeq + segment.count)
+        break
+      }
+      bytes += segment.bytes
+    }
+  }
+}
+
+async function playCalls(log: Log, signal: AbortSignal): Promise<void> {
+  const playing = new Set<Promise<void>>()
+  while (!signal.aborted) {
+    const call = playCall(log, signal).finally(() => playing.delete(call))
+    playing.add(call)
+    await systemClock.wait(CALL_EVERY_MS, signal)
+  }
+  await Promise.all(playing)
+}
+
+async function playCall(log: Log, signal: AbortSignal): Promise<void> {
+  let elapsedMs = 0
+  for (const { afterMs, envelope } of scriptedCall(systemClock.nowMs(), Math.random)) {
+    await systemClock.wait(afterMs - elapsedMs, signal)
+    elapsedMs = afterMs
+    if (signal.aborted) return
+    const body = Buffer.from(JSON.stringify(envelope))
+    // A refused simulated event is nobody's loss.
+    await log.append(body, { kind: 'json', gzip: false, via: 'simulator', receivedAtMs: systemClock.nowMs() }).catch(() => undefined)
+  }
+}
+
+function stats(o: { config: Config; mode: string; log: Log; intake: Intake; routes: ReadonlyMap<string, Route>; startedAtMs: number; nowMs: number }): object {
+  const { log, intake } = o
+  return {
+    version: VERSION,
+    mode: o.mode,
+    startedAtMs: o.startedAtMs,
+    uptimeMs: o.nowMs - o.startedAtMs,
+    rssBytes: process.memoryUsage.rss(),
+    intake: { requests: intake.requests, refused: intake.refused, ...log.counters, pendingBytes: log.pendingBytes },
+    log: { id: log.logId, firstSeq: log.events.firstSeq, nextSeq: log.events.nextSeq, bytes: log.totalBytes, maxBytes: o.config.log.maxBytes, recovery: log.recovery },
+    quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },
+    routes: Object.fromEntries([...o.routes].map(([name, route]) => [name, { ...route.status(), lastDeliveredAtMs: route.lastDeliveredAtMs }])),
+  }
+}

@@ -1,0 +1,72 @@
+/** What the main thread and the log's writer thread say to each other. Plain data only: everything here is copied or transferred. */
+import type { SegmentInfo } from './segment-file.ts'
+
+/** How to cut a request body into records; see event/split.ts. */
+export type BodyKind = 'json' | 'ndjson' | 'auto'
+
+/** One request: a stretch of the batch's buffer. */
+export type AppendRequest = {
+  readonly id: number
+  readonly offset: number
+  readonly length: number
+  readonly kind: BodyKind
+  readonly gzip: boolean
+  /** How it came in: `http`, `simulator`, `file`... */
+  readonly via: string
+  readonly receivedAtMs: number
+  /** Answer the ids even above 100 records. */
+  readonly wantIds: boolean
+  /** Not a body but the head of one that was too large: goes to quarantine as it is. */
+  readonly oversize: { readonly sizeBytes: number; readonly sha256: string } | null
+}
+
+export type ToWriter =
+  | { readonly type: 'append'; readonly buffer: ArrayBuffer; readonly requests: readonly AppendRequest[] }
+  | { readonly type: 'release'; readonly seq: number }
+  | { readonly type: 'close' }
+
+/** The answer to one request: an HTTP status and a ready JSON body. */
+export type AppendAnswer = { readonly id: number; readonly status: number; readonly body: string }
+
+export type SegmentsView = {
+  readonly sealed: readonly SegmentInfo[]
+  readonly active: (SegmentInfo & { readonly shared: SharedArrayBuffer }) | null
+  readonly nextSeq: number
+}
+
+export type LogCounters = {
+  accepted: number
+  duplicates: number
+  quarantined: number
+  idsReused: number
+  groups: number
+  bytes: number
+  quarantineDropped: number
+}
+
+export type FromWriter =
+  | {
+      readonly type: 'ready'
+      readonly logId: string
+      readonly events: SegmentsView
+      readonly quarantine: SegmentsView
+      readonly recovery: { readonly tornBytes: number; readonly damagedRecords: number; readonly damagedBytes: number; readonly tookMs: number }
+    }
+  | {
+      readonly type: 'committed'
+      readonly answers: readonly AppendAnswer[]
+      /** The frames just made durable, transferred: routes at the tail read them from memory. */
+      readonly frames: readonly ArrayBuffer[]
+      readonly frameBytes: readonly number[]
+      readonly firstSeq: number
+      readonly lastSeq: number
+      /** Present when the list of segments changed or the active one grew. */
+      readonly activeCount: number
+      readonly activeBytes: number
+      readonly counters: LogCounters
+      readonly totalBytes: number
+    }
+  | { readonly type: 'segments'; readonly events: SegmentsView; readonly quarantine: SegmentsView; readonly totalBytes: number }
+  | { readonly type: 'refused'; readonly ids: readonly number[]; readonly code: string; readonly message: string; readonly hint: string }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
+  | { readonly type: 'closed' }

@@ -1,0 +1,103 @@
+/**
+ * What became of one event on one route. Little of it is stored: receipts are the log's own records, what was not
+ * plain success is in the ledger, delivery follows from the route's progress, and pure verdicts are computed again
+ * with the route definition in force then, and marked `derived`.
+ */
+import type { Event } from '../event/event.ts'
+import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import { compileTopics } from '../pipeline/topic-pattern.ts'
+import type { Happening, Ledger } from './ledger.ts'
+import type { Route } from './route.ts'
+
+/** How an event ended, or where it is. */
+export type RouteOutcome =
+  | 'delivered'
+  | 'duplicate'
+  | 'not_matched'
+  | 'dropped'
+  | 'dead'
+  | 'retrying'
+  | 'held'
+  | 'waiting'
+  | 'not_offered'
+
+export type StageNote = {
+  readonly stage: string
+  readonly outcome: string
+  readonly reason: string | null
+  /** Computed now from the definition in force then, rather than stored. */
+  readonly derived: boolean
+}
+
+export type RouteHistory = {
+  readonly route: string
+  readonly outcome: RouteOutcome
+  readonly reason: string | null
+  readonly revision: string | null
+  readonly stages: readonly StageNote[]
+  readonly history: readonly Happening[]
+}
+
+/** The part of a route's definition that pure verdicts depend on; stored with each revision. */
+export type Definition = { readonly topics: readonly string[] | null; readonly dedupe: boolean }
+
+/** Explains one event on one route. `route` is null for a route that is no longer configured. */
+export function explainOnRoute(ledger: Ledger, name: string, route: Route | null, seq: number, event: Event): RouteHistory {
+  const history = ledger.history(name, seq)
+  const revision = ledger.revisionAt(name, seq)
+  const definition: Definition = revision === null ? { topics: null, dedupe: true } : (JSON.parse(revision.definition) as Definition)
+  const base = { route: name, revision: revision?.revision ?? null, history }
+  const state = stateOf(ledger, name)
+  if (state === null || seq < state.startedSeq)
+    return { ...base, outcome: 'not_offered', reason: 'route.began_later', stages: [] }
+
+  const stages: StageNote[] = []
+  const matched = definition.topics === null || compileTopics(definition.topics, KNOWN_TOPICS).matches(event.topic)
+  stages.push({ stage: 'match', outcome: matched ? 'keep' : 'drop', reason: matched ? null : 'match.topic', derived: true })
+  const expired = ledger.get('SELECT reason FROM expired WHERE route = ? AND from_seq <= ? AND to_seq >= ?', name, seq, seq)
+  if (expired !== undefined) return { ...base, outcome: 'dropped', reason: String(expired['reason']), stages: [] }
+  if (!matched) return { ...base, outcome: 'not_matched', reason: 'match.topic', stages }
+  const duplicate = definition.dedupe && event.duplicateOf !== null
+  stages.push({ stage: 'dedupe', outcome: duplicate ? 'drop' : 'keep', reason: duplicate ? `duplicate of ${event.duplicateOf}` : null, derived: true })
+  if (duplicate) return { ...base, outcome: 'duplicate', reason: `duplicate of ${event.duplicateOf}`, stages }
+
+  const { outcome, reason } = deliveryOf(ledger, name, route, seq, history, state)
+  const known = outcome === 'delivered' ? 'keep' : outcome
+  stages.push({ stage: 'deliver', outcome: known, reason, derived: outcome === 'delivered' && history.at(-1)?.what !== 'delivered' })
+  return { ...base, outcome, reason, stages }
+}
+
+/** The outcome alone, for lists. */
+export const outcomeOnRoute = (ledger: Ledger, name: string, route: Route | null, seq: number, event: Event): RouteOutcome =>
+  explainOnRoute(ledger, name, route, seq, event).outcome
+
+type Progressed = { readonly startedSeq: number; readonly position: number; readonly above: readonly (readonly [number, number])[] }
+
+function stateOf(ledger: Ledger, name: string): Progressed | null {
+  const row = ledger.get('SELECT started_seq, position, above FROM routes WHERE name = ?', name)
+  if (row === undefined) return null
+  return {
+    startedSeq: Number(row['started_seq']),
+    position: Number(row['position']),
+    above: JSON.parse(String(row['above'])) as [number, number][],
+  }
+}
+
+function deliveryOf(
+  ledger: Ledger,
+  name: string,
+  route: Route | null,
+  seq: number,
+  history: readonly Happening[],
+  state: Progressed,
+): { outcome: RouteOutcome; reason: string | null } {
+  const pending = ledger.get('SELECT state, reason, due_at_ms FROM pending WHERE route = ? AND seq = ?', name, seq)
+  if (pending !== undefined)
+    return { outcome: pending['state'] === 'held' ? 'held' : 'retrying', reason: String(pending['reason']) }
+  const ended = history.findLast((h) => h.what === 'dead' || h.what === 'delivered' || h.what === 'dropped')
+  if (ended !== undefined)
+    return { outcome: ended.what === 'delivered' ? 'delivered' : ended.what === 'dead' ? 'dead' : 'dropped', reason: ended.reason }
+  if (route?.where(seq) === 'in_flight') return { outcome: 'waiting', reason: 'route.in_flight' }
+  const settled = seq < state.position || state.above.some(([from, to]) => seq >= from && seq <= to)
+  return settled ? { outcome: 'delivered', reason: null } : { outcome: 'waiting', reason: route === null ? 'route.not_configured' : 'route.behind' }
+}

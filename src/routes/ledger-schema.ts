@@ -1,0 +1,57 @@
+/** Schema of the ledger, as steps: each entry brings the file from version i to i + 1, all in one transaction. */
+import type { DatabaseSync } from 'node:sqlite'
+import { TrunklineError } from '../errors.ts'
+
+const STEPS: readonly string[] = [
+  `
+  CREATE TABLE routes (
+    name TEXT PRIMARY KEY, position INTEGER NOT NULL, above TEXT NOT NULL, sink_position TEXT,
+    started_seq INTEGER NOT NULL, counts TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE pending (
+    route TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL,
+    due_at_ms INTEGER NOT NULL, reason TEXT NOT NULL, entity TEXT, PRIMARY KEY (route, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE history (
+    id INTEGER PRIMARY KEY, route TEXT NOT NULL, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, what TEXT NOT NULL,
+    attempt INTEGER NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT, origin TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX history_by_event ON history (seq, route);
+  CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY, route TEXT NOT NULL, seq INTEGER NOT NULL, event_id TEXT NOT NULL, topic TEXT NOT NULL,
+    conversation_id TEXT, queue_id TEXT, user_id TEXT, reason TEXT NOT NULL, stage TEXT NOT NULL, detail TEXT,
+    attempts INTEGER NOT NULL, received_at_ms INTEGER NOT NULL, died_at_ms INTEGER NOT NULL, state TEXT NOT NULL,
+    frame BLOB NOT NULL, UNIQUE (route, seq)
+  ) STRICT;
+  CREATE INDEX dead_letters_by_state ON dead_letters (state, route, died_at_ms);
+  CREATE TABLE revisions (
+    id INTEGER PRIMARY KEY, route TEXT NOT NULL, from_seq INTEGER NOT NULL, revision TEXT NOT NULL,
+    definition TEXT NOT NULL, at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE expired (
+    id INTEGER PRIMARY KEY, route TEXT NOT NULL, from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, reason TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE redrives (
+    id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, requested_by TEXT NOT NULL, filter TEXT NOT NULL,
+    per_second REAL, events INTEGER NOT NULL
+  ) STRICT;
+  `,
+]
+
+/** Brings the schema up to date; refuses a file written by a newer version. */
+export function migrate(db: DatabaseSync): void {
+  const version = Number((db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version)
+  if (version > STEPS.length)
+    throw new TrunklineError(
+      'log.newer_format',
+      `the ledger has schema version ${version}; this version knows up to ${STEPS.length}`,
+      'Start it with the version of trunkline that wrote it, or a newer one.',
+    )
+  for (let i = version; i < STEPS.length; i++) {
+    db.exec('BEGIN IMMEDIATE')
+    db.exec(STEPS[i]!)
+    db.exec(`PRAGMA user_version = ${i + 1}`)
+    db.exec('COMMIT')
+  }
+}

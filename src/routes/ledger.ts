@@ -1,0 +1,279 @@
+/**
+ * What routes remember, in one SQLite file: progress, events in retry, what was not plain success, dead letters,
+ * revisions of route definitions. Everything here is derived from the log or can be reached again from it, and each
+ * commit moves a route's watermark together with what it stands for; so WAL with synchronous=NORMAL is enough: after a
+ * power cut the file is some earlier commit, and the route goes on from there. What a person asked for (redrive) is
+ * committed with FULL.
+ */
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import type { Range } from './progress.ts'
+import { migrate } from './ledger-schema.ts'
+
+/** What happened to one event on one route and was not plain success. Appended, never rewritten. */
+export type Happening = {
+  readonly route: string
+  readonly seq: number
+  readonly atMs: number
+  readonly what: 'attempt_failed' | 'dead' | 'redrive_requested' | 'delivered' | 'dropped' | 'held'
+  /** Attempts made so far, where it applies. */
+  readonly attempt: number
+  readonly stage: string
+  readonly reason: string
+  readonly detail: string | null
+  /** `live`, or `redrive` for what a person asked for. */
+  readonly origin: 'live' | 'redrive'
+}
+
+export type PendingState = 'retry' | 'held' | 'redrive'
+
+/** An event parked above or below the watermark: waiting for its next attempt or for another event. */
+export type Pending = {
+  readonly seq: number
+  readonly state: PendingState
+  readonly attempt: number
+  readonly dueAtMs: number
+  readonly reason: string
+  readonly entity: string | null
+}
+
+export type DeadLetterRow = {
+  readonly seq: number
+  readonly eventId: string
+  readonly topic: string
+  readonly conversationId: string | null
+  readonly queueId: string | null
+  readonly userId: string | null
+  readonly reason: string
+  readonly stage: string
+  readonly detail: string | null
+  readonly attempts: number
+  readonly receivedAtMs: number
+  readonly diedAtMs: number
+  /** The whole log frame, kept when the log itself has moved on. */
+  readonly frame: Uint8Array
+}
+
+export type Counts = Record<string, number>
+
+export type RouteChanges = {
+  readonly route: string
+  readonly position: number
+  readonly above: readonly Range[]
+  readonly sinkPosition: string | null
+  /** Added to the route's counters, keyed `outcome|reason|key`. */
+  readonly counts: Counts
+  readonly park: readonly Pending[]
+  readonly unpark: readonly number[]
+  readonly happenings: readonly Happening[]
+  readonly dead: readonly DeadLetterRow[]
+  /** Dead letters that a redrive has delivered. */
+  readonly revived: readonly number[]
+  readonly expired: readonly { readonly fromSeq: number; readonly toSeq: number; readonly atMs: number; readonly reason: string }[]
+}
+
+export type RouteState = {
+  readonly position: number
+  readonly above: readonly Range[]
+  readonly sinkPosition: string | null
+  readonly startedSeq: number
+  readonly counts: Counts
+  readonly pending: readonly Pending[]
+}
+
+export class Ledger {
+  readonly db: DatabaseSync
+  readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>()
+
+  constructor(path: string) {
+    this.db = new DatabaseSync(path)
+    this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000')
+    migrate(this.db)
+  }
+
+  /** State of a route, or null when it has never run here. */
+  route(name: string): RouteState | null {
+    const row = this.get('SELECT position, above, sink_position, started_seq, counts FROM routes WHERE name = ?', name)
+    if (row === undefined) return null
+    const pending = this.all('SELECT seq, state, attempt, due_at_ms, reason, entity FROM pending WHERE route = ? ORDER BY seq', name)
+    return {
+      position: Number(row['position']),
+      above: JSON.parse(String(row['above'])) as Range[],
+      sinkPosition: row['sink_position'] === null ? null : String(row['sink_position']),
+      startedSeq: Number(row['started_seq']),
+      counts: JSON.parse(String(row['counts'])) as Counts,
+      pending: pending.map((p) => ({
+        seq: Number(p['seq']),
+        state: String(p['state']) as PendingState,
+        attempt: Number(p['attempt']),
+        dueAtMs: Number(p['due_at_ms']),
+        reason: String(p['reason']),
+        entity: p['entity'] === null ? null : String(p['entity']),
+      })),
+    }
+  }
+
+  createRoute(name: string, startedSeq: number): void {
+    this.run(
+      `INSERT OR IGNORE INTO routes (name, position, above, sink_position, started_seq, counts) VALUES (?, ?, '[]', NULL, ?, '{}')`,
+      name,
+      startedSeq,
+      startedSeq,
+    )
+  }
+
+  /** Names of all routes that ever ran here, also those no longer configured. */
+  routeNames(): string[] {
+    return this.all('SELECT name FROM routes ORDER BY name').map((row) => String(row['name']))
+  }
+
+  /** Applies what a route has reached, all or nothing. `counts` are the new totals. */
+  commit(changes: RouteChanges, totals: Counts): void {
+    this.transaction(() => {
+      const { route } = changes
+      this.run(
+        'UPDATE routes SET position = ?, above = ?, sink_position = ?, counts = ? WHERE name = ?',
+        changes.position,
+        JSON.stringify(changes.above),
+        changes.sinkPosition,
+        JSON.stringify(totals),
+        route,
+      )
+      for (const seq of changes.unpark) this.run('DELETE FROM pending WHERE route = ? AND seq = ?', route, seq)
+      for (const p of changes.park)
+        this.run(
+          'INSERT OR REPLACE INTO pending (route, seq, state, attempt, due_at_ms, reason, entity) VALUES (?, ?, ?, ?, ?, ?, ?)',
+          route,
+          p.seq,
+          p.state,
+          p.attempt,
+          p.dueAtMs,
+          p.reason,
+          p.entity,
+        )
+      for (const h of changes.happenings) this.happened(h)
+      for (const d of changes.dead) this.#bury(route, d)
+      for (const seq of changes.revived) this.run(`UPDATE dead_letters SET state = 'redriven' WHERE route = ? AND seq = ?`, route, seq)
+      for (const e of changes.expired)
+        this.run('INSERT INTO expired (route, from_seq, to_seq, at_ms, reason) VALUES (?, ?, ?, ?, ?)', route, e.fromSeq, e.toSeq, e.atMs, e.reason)
+    })
+  }
+
+  happened(h: Happening): void {
+    this.run(
+      'INSERT INTO history (route, seq, at_ms, what, attempt, stage, reason, detail, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      h.route,
+      h.seq,
+      h.atMs,
+      h.what,
+      h.attempt,
+      h.stage,
+      h.reason,
+      h.detail,
+      h.origin,
+    )
+  }
+
+  history(route: string, seq: number): Happening[] {
+    return this.all('SELECT * FROM history WHERE route = ? AND seq = ? ORDER BY id', route, seq).map((row) => ({
+      route: String(row['route']),
+      seq: Number(row['seq']),
+      atMs: Number(row['at_ms']),
+      what: String(row['what']) as Happening['what'],
+      attempt: Number(row['attempt']),
+      stage: String(row['stage']),
+      reason: String(row['reason']),
+      detail: row['detail'] === null ? null : String(row['detail']),
+      origin: String(row['origin']) as Happening['origin'],
+    }))
+  }
+
+  /** Records the definition of a route in force from `fromSeq` on, when it differs from the last one. */
+  revise(route: string, fromSeq: number, revision: string, definition: string, atMs: number): void {
+    const last = this.get('SELECT revision FROM revisions WHERE route = ? ORDER BY id DESC LIMIT 1', route)
+    if (last !== undefined && String(last['revision']) === revision) return
+    this.run('INSERT INTO revisions (route, from_seq, revision, definition, at_ms) VALUES (?, ?, ?, ?, ?)', route, fromSeq, revision, definition, atMs)
+  }
+
+  /** The definition of a route in force when it met `seq`. */
+  revisionAt(route: string, seq: number): { readonly revision: string; readonly definition: string } | null {
+    const row =
+      this.get('SELECT revision, definition FROM revisions WHERE route = ? AND from_seq <= ? ORDER BY id DESC LIMIT 1', route, seq) ??
+      this.get('SELECT revision, definition FROM revisions WHERE route = ? ORDER BY id LIMIT 1', route)
+    return row === undefined ? null : { revision: String(row['revision']), definition: String(row['definition']) }
+  }
+
+  /** Forgets what belongs to records the log no longer has. Dead letters stay: they carry their own bytes. */
+  forgetBefore(seq: number): void {
+    this.run(`DELETE FROM history WHERE seq < ? AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.route = history.route AND d.seq = history.seq)`, seq)
+    this.run('DELETE FROM expired WHERE to_seq < ?', seq)
+  }
+
+  transaction(work: () => void): void {
+    this.db.exec('BEGIN IMMEDIATE')
+    try {
+      work()
+      this.db.exec('COMMIT')
+    } catch (error) {
+      if (this.db.isTransaction) this.db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  /** A transaction that is on disk when this returns. */
+  durably(work: () => void): void {
+    this.db.exec('PRAGMA synchronous = FULL')
+    try {
+      this.transaction(work)
+    } finally {
+      this.db.exec('PRAGMA synchronous = NORMAL')
+    }
+  }
+
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes)
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Record<string, unknown> | undefined {
+    return this.#prepare(sql).get(...values) as Record<string, unknown> | undefined
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
+    return this.#prepare(sql).all(...values) as Record<string, unknown>[]
+  }
+
+  close(): void {
+    if (this.db.isOpen) this.db.close()
+  }
+
+  #bury(route: string, d: DeadLetterRow): void {
+    this.run(
+      `INSERT INTO dead_letters (route, seq, event_id, topic, conversation_id, queue_id, user_id, reason, stage, detail, attempts, received_at_ms, died_at_ms, state, frame)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'dead', ?)
+       ON CONFLICT (route, seq) DO UPDATE SET reason = excluded.reason, stage = excluded.stage, detail = excluded.detail,
+         attempts = dead_letters.attempts + excluded.attempts, died_at_ms = excluded.died_at_ms, state = 'dead'`,
+      route,
+      d.seq,
+      d.eventId,
+      d.topic,
+      d.conversationId,
+      d.queueId,
+      d.userId,
+      d.reason,
+      d.stage,
+      d.detail,
+      d.attempts,
+      d.receivedAtMs,
+      d.diedAtMs,
+      d.frame,
+    )
+  }
+
+  #prepare(sql: string): ReturnType<DatabaseSync['prepare']> {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.db.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Gathers what came of a route's events and commits it in one transaction: watermark, parked events, history, dead
+ * letters, counters and the sink's position move together or not at all. A commit that fails (full disk) is kept and
+ * tried again; nothing gathered is lost.
+ */
+import { step } from '../diagnostics/step.ts'
+import type { LogRecord } from '../log/reader.ts'
+import type { Clock } from '../pipeline/clock.ts'
+import type { Outcome } from '../pipeline/outcome.ts'
+import type { Sink } from '../sinks/sink.ts'
+import { frameHead } from '../log/frame.ts'
+import type { Counts, DeadLetterRow, Happening, Ledger, Pending, RouteChanges } from './ledger.ts'
+import type { Progress } from './progress.ts'
+import type { Job } from './route.ts'
+
+export type SettlementOptions = {
+  readonly route: string
+  readonly ledger: Ledger
+  readonly progress: Progress
+  readonly sink: Sink
+  readonly counts: Counts
+  readonly clock: Clock
+  readonly warn: (code: string, message: string) => void
+}
+
+const COMMIT_RETRY_MS = 500
+/** Keys of one drop reason counted apart; what comes above goes under `*`. */
+const MAX_COUNT_KEYS = 2_000
+
+export class Settlement {
+  readonly counts: Counts
+  committedPosition: number
+  readonly #o: SettlementOptions
+  #park = new Map<number, Pending>()
+  #unpark = new Set<number>()
+  #happenings: Happening[] = []
+  #dead: DeadLetterRow[] = []
+  #revived: number[] = []
+  #expired: RouteChanges['expired'][number][] = []
+  #scheduled: Promise<void> | null = null
+
+  constructor(options: SettlementOptions) {
+    this.#o = options
+    this.counts = options.counts
+    this.committedPosition = options.progress.position
+  }
+
+  delivered(job: Job, nowMs: number): void {
+    this.#count('delivered')
+    if (job.origin === 'live') return
+    this.#revived.push(job.seq)
+    this.#happened(job, 'delivered', job.attempt + 1, 'deliver', 'redrive', null, nowMs)
+  }
+
+  dropped(outcome: Outcome & { type: 'drop' }): void {
+    // What matched no topic is counted by reason alone: keys there are as many as topics.
+    if (outcome.reason === 'duplicate') this.#count('duplicate')
+    else if (outcome.reason.startsWith('match.')) this.#count('not_matched')
+    else this.#count(`dropped|${outcome.reason}|${outcome.key ?? ''}`)
+  }
+
+  damaged(records: number): void {
+    this.#count('damaged', records)
+  }
+
+  expired(fromSeq: number, toSeq: number, reason: string): void {
+    this.#count(`dropped|${reason}|`, toSeq - fromSeq + 1)
+    this.#expired.push({ fromSeq, toSeq, atMs: this.#o.clock.nowMs(), reason })
+  }
+
+  failed(job: Job, attempt: number, outcome: Outcome & { type: 'retry' | 'dead' }, stage: string, nowMs: number): void {
+    this.#count('attempt_failed')
+    this.#happened(job, 'attempt_failed', attempt, stage, outcome.reason, outcome.detail, nowMs)
+  }
+
+  died(job: Job, attempt: number, outcome: Outcome & { type: 'retry' | 'dead' }, stage: string, nowMs: number): void {
+    if (job.origin === 'live') this.#count('dead')
+    const { event, record } = job
+    this.#dead.push({
+      seq: job.seq,
+      eventId: event.id,
+      topic: event.topic,
+      conversationId: event.conversationId,
+      queueId: event.queueId,
+      userId: event.userId,
+      reason: outcome.reason,
+      stage,
+      detail: outcome.detail,
+      attempts: attempt,
+      receivedAtMs: event.receivedAtMs,
+      diedAtMs: nowMs,
+      frame: Uint8Array.prototype.slice.call(record.buffer, record.at, record.at + frameHead(record.buffer, record.at).length),
+    })
+    this.#happened(job, 'dead', attempt, stage, outcome.reason, outcome.detail, nowMs)
+  }
+
+  park(pending: Pending): void {
+    this.#unpark.delete(pending.seq)
+    this.#park.set(pending.seq, pending)
+  }
+
+  unpark(seq: number): void {
+    this.#park.delete(seq)
+    this.#unpark.add(seq)
+  }
+
+  /** The frame kept with a dead letter, when the log has moved on. */
+  frameOf(seq: number): LogRecord | null {
+    const row = this.#o.ledger.get('SELECT frame FROM dead_letters WHERE route = ? AND seq = ?', this.#o.route, seq)
+    if (row === undefined) return null
+    const frame = row['frame'] as Uint8Array
+    const buffer = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
+    const head = frameHead(buffer, 0)
+    return { seq: head.seq, receivedAtMs: head.receivedAtMs, firstSeq: head.firstSeq, buffer, at: 0 }
+  }
+
+  /** Commits in a later turn of the event loop; for progress that nobody waits for. */
+  commitSoon(): void {
+    void this.commit()
+  }
+
+  /** Resolves when everything gathered so far is committed. Calls in one turn of the event loop share a transaction. */
+  commit(): Promise<void> {
+    this.#scheduled ??= this.#commitNext()
+    return this.#scheduled
+  }
+
+  /** The last commit before the route stops; gives up when the disk refuses (the events are repeated). */
+  async flush(): Promise<void> {
+    await this.#scheduled
+    try {
+      this.#commitNow()
+    } catch (error) {
+      this.#o.warn('route.commit_failed', `route ${this.#o.route}: ${(error as Error).message}`)
+    }
+  }
+
+  async #commitNext(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    this.#scheduled = null
+    for (;;) {
+      try {
+        this.#commitNow()
+        return
+      } catch (error) {
+        this.#o.warn('route.commit_failed', `route ${this.#o.route}: progress could not be stored: ${(error as Error).message}; trying again`)
+        await this.#o.clock.wait(COMMIT_RETRY_MS)
+      }
+    }
+  }
+
+  #commitNow(): void {
+    const { progress, ledger, sink, route } = this.#o
+    const changes: RouteChanges = {
+      route,
+      position: progress.position,
+      above: progress.above(),
+      sinkPosition: sink.position(),
+      counts: this.counts,
+      park: [...this.#park.values()],
+      unpark: [...this.#unpark],
+      happenings: this.#happenings,
+      dead: this.#dead,
+      revived: this.#revived,
+      expired: this.#expired,
+    }
+    ledger.commit(changes, this.counts)
+    step('route.committed')
+    if (this.#dead.length > 0) step('dead.recorded')
+    this.committedPosition = changes.position
+    this.#park = new Map()
+    this.#unpark = new Set()
+    this.#happenings = []
+    this.#dead = []
+    this.#revived = []
+    this.#expired = []
+  }
+
+  #happened(job: Job, what: Happening['what'], attempt: number, stage: string, reason: string, detail: string | null, atMs: number): void {
+    this.#happenings.push({ route: this.#o.route, seq: job.seq, atMs, what, attempt, stage, reason, detail, origin: job.origin })
+  }
+
+  #count(key: string, by = 1): void {
+    const known = this.counts[key]
+    if (known === undefined && Object.keys(this.counts).length >= MAX_COUNT_KEYS) {
+      const rest = `${key.split('|').slice(0, 2).join('|')}|*`
+      this.counts[rest] = (this.counts[rest] ?? 0) + by
+    } else this.counts[key] = (known ?? 0) + by
+  }
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import type { Store } from '../stores/store.ts'
+
+/*
+ * What every store must do. An adapter's test file calls `storeContract` with a way to open stores on empty, shared
+ * memory. Time is only ever a number handed in.
+ */
+
+/** How the suite gets at one adapter. */
+export type StoreHarness = {
+  /** Opens a store over fresh, empty memory. */
+  open(): Promise<Store>
+  /** Opens another handle on the memory of the store that `open` gave last; null where there can be none. */
+  openAgain: (() => Promise<Store>) | null
+  /** Removes whatever was made. */
+  cleanUp(): Promise<void>
+}
+
+const NOW = 1_774_000_000_000
+const LEASE_END = NOW + 30_000
+const EXPIRY = NOW + 3_600_000
+
+/** Declares the tests that `harness` has to pass. */
+export function storeContract(name: string, harness: StoreHarness): void {
+  describe(`${name} keeps the store contract`, () => {
+    const opened: Store[] = []
+    const open = async (): Promise<Store> => {
+      const store = await harness.open()
+      opened.push(store)
+      return store
+    }
+    after(async () => {
+      for (const store of opened) await store.close()
+      await harness.cleanUp()
+    })
+    const claim = async (store: Store, key: string, owner: string, nowMs = NOW, untilMs = LEASE_END) =>
+      (await store.claim([{ key, eventId: `event of ${owner}` }], owner, nowMs, untilMs))[0]
+
+    test('an unknown key is claimed, and then leased to everybody, its owner included', async () => {
+      const store = await open()
+      const key = keyOf(1)
+      assert.deepEqual(await claim(store, key, 'a'), { state: 'claimed' })
+      assert.deepEqual(await claim(store, key, 'b'), { state: 'leased', untilMs: LEASE_END })
+      assert.deepEqual(await claim(store, key, 'a'), { state: 'leased', untilMs: LEASE_END })
+    })
+
+    test('answers are aligned by index, and the second of two equal keys in one call is leased', async () => {
+      const store = await open()
+      await claim(store, keyOf(2), 'other')
+      await store.complete([keyOf(2)], 'other', EXPIRY)
+      const requests = [keyOf(1), keyOf(2), keyOf(1), keyOf(3)].map((key, index) => ({ key, eventId: `e${index}` }))
+      assert.deepEqual(await store.claim(requests, 'a', NOW, LEASE_END), [
+        { state: 'claimed' },
+        { state: 'done', eventId: 'event of other' },
+        { state: 'leased', untilMs: LEASE_END },
+        { state: 'claimed' },
+      ])
+      assert.deepEqual(await store.complete([keyOf(3), keyOf(9), keyOf(1)], 'a', EXPIRY), [true, false, true])
+    })
+
+    test('a completed key is done, and names the event that completed it, until it expires', async () => {
+      const store = await open()
+      await claim(store, keyOf(1), 'a')
+      assert.deepEqual(await store.complete([keyOf(1)], 'a', EXPIRY), [true])
+      assert.deepEqual(await claim(store, keyOf(1), 'b', EXPIRY - 1, EXPIRY + 10), { state: 'done', eventId: 'event of a' })
+      assert.deepEqual(await claim(store, keyOf(1), 'b', EXPIRY, EXPIRY + 10), { state: 'claimed' })
+      assert.deepEqual(await claim(store, keyOf(1), 'c', EXPIRY, EXPIRY + 10), { state: 'leased', untilMs: EXPIRY + 10 })
+    })
+
+    test('a lease in force cannot be taken over; a lapsed one can', async () => {
+      const store = await open()
+      await claim(store, keyOf(1), 'a')
+      assert.deepEqual(await claim(store, keyOf(1), 'b', LEASE_END - 1), { state: 'leased', untilMs: LEASE_END })
+      assert.deepEqual(await claim(store, keyOf(1), 'b', LEASE_END, LEASE_END + 30_000), { state: 'claimed' })
+    })
+
+    test('a slow first owner can neither complete nor release what the second has taken over', async () => {
+      const store = await open()
+      await claim(store, keyOf(1), 'slow')
+      await claim(store, keyOf(1), 'second', LEASE_END, LEASE_END + 30_000)
+      assert.deepEqual(await store.complete([keyOf(1)], 'slow', EXPIRY), [false])
+      assert.deepEqual(await store.release([keyOf(1)], 'slow'), [false])
+      assert.deepEqual(await claim(store, keyOf(1), 'x', LEASE_END), { state: 'leased', untilMs: LEASE_END + 30_000 })
+      assert.deepEqual(await store.complete([keyOf(1)], 'second', EXPIRY), [true])
+      assert.deepEqual(await claim(store, keyOf(1), 'x'), { state: 'done', eventId: 'event of second' })
+    })
+
+    test('a slow owner whose lapsed lease nobody took still completes', async () => {
+      const store = await open()
+      await claim(store, keyOf(1), 'a')
+      await claim(store, keyOf(2), 'b', LEASE_END + 1, LEASE_END + 2)
+      assert.deepEqual(await store.complete([keyOf(1)], 'a', EXPIRY), [true])
+    })
+
+    test('a released key is free at once; what was never or is no longer leased cannot be released', async () => {
+      const store = await open()
+      await claim(store, keyOf(1), 'a')
+      assert.deepEqual(await store.release([keyOf(1), keyOf(2)], 'a'), [true, false])
+      assert.deepEqual(await store.release([keyOf(1)], 'a'), [false])
+      assert.deepEqual(await store.complete([keyOf(1)], 'a', EXPIRY), [false])
+      assert.deepEqual(await claim(store, keyOf(1), 'b'), { state: 'claimed' })
+    })
+
+    test('completing again says true to its owner and false to others; done is never undone by a release', async () => {
+      const store = await open()
+      await claim(store, keyOf(1), 'a')
+      await store.complete([keyOf(1)], 'a', EXPIRY)
+      assert.deepEqual(await store.complete([keyOf(1)], 'a', EXPIRY), [true])
+      assert.deepEqual(await store.complete([keyOf(1)], 'b', EXPIRY), [false])
+      assert.deepEqual(await store.release([keyOf(1)], 'a'), [false])
+      assert.deepEqual(await claim(store, keyOf(1), 'b'), { state: 'done', eventId: 'event of a' })
+    })
+
+    test('keys of any length of hex stay apart', async () => {
+      const store = await open()
+      const keys = ['a', '0a', '00', '0000', 'ab', 'abc', 'ab0c', 'f'.repeat(64), 'f'.repeat(128)]
+      const requests = keys.map((key) => ({ key, eventId: key }))
+      const claims = await store.claim(requests, 'a', NOW, LEASE_END)
+      assert.deepEqual(claims.map((answer) => answer.state), keys.map(() => 'claimed'))
+    })
+
+    test('empty batches are answered empty', async () => {
+      const store = await open()
+      assert.deepEqual(await store.claim([], 'a', NOW, LEASE_END), [])
+      assert.deepEqual(await store.complete([], 'a', EXPIRY), [])
+      assert.deepEqual(await store.release([], 'a'), [])
+    })
+
+    test('batches of 10,000 keys', async () => {
+      const store = await open()
+      const keys = Array.from({ length: 10_000 }, (_, index) => keyOf(index))
+      const requests = keys.map((key, index) => ({ key, eventId: `e${index}` }))
+      const first = await store.claim(requests, 'a', NOW, LEASE_END)
+      assert.equal(first.filter((answer) => answer.state === 'claimed').length, 10_000)
+      assert.equal((await store.complete(keys, 'a', EXPIRY)).filter(Boolean).length, 10_000)
+      const again = await store.claim(requests, 'b', NOW, LEASE_END)
+      assert.deepEqual(again, keys.map((_, index) => ({ state: 'done', eventId: `e${index}` })))
+    })
+
+    test('of racing claims exactly one wins each key', { skip: harness.openAgain === null && 'one handle only' }, async () => {
+      const stores = [await open()]
+      for (let count = 1; count < 4; count += 1) {
+        const another = await harness.openAgain?.()
+        if (another === undefined) return
+        opened.push(another)
+        stores.push(another)
+      }
+      const keys = Array.from({ length: 400 }, (_, index) => keyOf(index))
+      const wins = new Map<string, number>()
+      // Each handle starts elsewhere in the list, so that their batches cross.
+      const race = stores.map(async (store, number) => {
+        const mine = [...keys.slice(number * 100), ...keys.slice(0, number * 100)]
+        for (let start = 0; start < mine.length; start += 10) {
+          const batch = mine.slice(start, start + 10)
+          const answers = await store.claim(
+            batch.map((key) => ({ key, eventId: `${number}` })),
+            `owner ${number}`,
+            NOW,
+            LEASE_END,
+          )
+          for (const [index, key] of batch.entries()) {
+            if (answers[index]?.state === 'claimed') wins.set(key, (wins.get(key) ?? 0) + 1)
+          }
+        }
+      })
+      await Promise.all(race)
+      assert.deepEqual(keys.filter((key) => wins.get(key) !== 1), [])
+    })
+
+    test('close is idempotent', async () => {
+      const store = await open()
+      await store.close()
+      await store.close()
+    })
+  })
+}
+
+function keyOf(index: number): string {
+  // An odd factor keeps them different; 16 bytes like a real key.
+  return BigInt.asUintN(128, BigInt(index + 1) * 0x9e3779b97f4a7c15f39cc0605cedc835n).toString(16).padStart(32, '0')
+}
