@@ -57,7 +57,9 @@ function restoreManifest() {
   const now = readFileSync(manifest, 'utf8')
   const ours = readFileSync(backup, 'utf8')
   if (now !== published(ours) && now !== ours) {
-    fail('package.json.orig is left over from an earlier pack, and package.json was changed since: keep what you want of both, then delete package.json.orig')
+    fail(
+      'package.json.orig is left over from an earlier pack, and package.json was changed since: keep what you want of both, then delete package.json.orig',
+    )
   }
   renameSync(backup, manifest)
 }

@@ -12,13 +12,15 @@ const fresh = existsSync(marker) && statSync(marker).mtimeMs >= statSync(lockfil
 if (!fresh) {
   process.stderr.write('trunkline: installing dependencies (once, well under a minute)...\n')
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const run = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // Not `npm ci`: where the registry lacks a binary of some other platform, the lockfile cannot name it, and `ci` refuses
+  // the whole tree for it. `install` takes the same versions from the lockfile and leaves the file as it is.
+  const run = spawnSync(npm, ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',
   })
   if (run.status !== 0) {
-    process.stderr.write('trunkline: npm ci failed; see the lines above\n')
+    process.stderr.write('trunkline: npm install failed; see the lines above\n')
     process.exit(1)
   }
 }

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { TrunklineError } from '../errors.ts'
+import { FAILED } from './failure.ts'
 import type { Io } from './io.ts'
 import type { ClientOptions } from './options.ts'
 import { fieldOf, textOf } from './read.ts'
@@ -72,18 +73,27 @@ export function clientOf(io: Io, options: ClientOptions): Client {
 export function problemIn(answer: Answer, url: string): TrunklineError {
   const code = textOf(answer.body, 'code')
   const message = textOf(answer.body, 'message')
-  if (answer.status === 401) {
-    const hint = 'Set TRUNKLINE_TOKEN, or name the data directory of a service on this machine with --data-dir: its token is in the file "token" there.'
-    return new TrunklineError(code ?? 'client.not_authorised', message ?? 'The service wants a token.', textOf(answer.body, 'hint') ?? hint)
-  }
-  // The area decides the exit code; a service that answered is no wrong usage of this command.
-  if (code !== null && message !== null) return new TrunklineError(`service:${code}`, message, textOf(answer.body, 'hint') ?? '')
-  const hint = `Check that ${url} is a Trunkline service (--url, TRUNKLINE_URL).`
+  const hint = textOf(answer.body, 'hint') ?? ''
+  if (answer.status === 401) return answered(code ?? 'client.unauthorized', message ?? 'The service wants a token.', TOKEN_HINT)
+  if (code !== null && message !== null) return answered(code, message, hint)
+  const check = `Check that ${url} is a Trunkline service (--url, TRUNKLINE_URL).`
   if (answer.status >= 300 && answer.status < 400) {
-    return new TrunklineError('client.redirected', `${url} answered with a redirect to ${answer.headers.get('location') ?? 'nowhere'}, which is not followed.`, hint)
+    return answered(
+      'client.redirected',
+      `${url} answered with a redirect to ${answer.headers.get('location') ?? 'nowhere'}, which is not followed.`,
+      check,
+    )
   }
-  return new TrunklineError('client.odd_answer', `${url} answered ${answer.status}: ${answer.text.slice(0, 200).trim() || 'an empty body'}`, hint)
+  return answered('client.odd_answer', `${url} answered ${answer.status}: ${answer.text.slice(0, 200).trim() || 'an empty body'}`, check)
 }
+
+/** What a service answered is a failure of what was tried, whatever area its code names. */
+function answered(code: string, message: string, hint: string): TrunklineError {
+  return Object.assign(new TrunklineError(code, message, hint), { exitCode: FAILED })
+}
+
+const TOKEN_HINT =
+  'Set TRUNKLINE_TOKEN, or name the data directory of a service on this machine with --data-dir: its token is in the file "token" there.'
 
 function successOf(answer: Answer, url: string): unknown {
   if (answer.status < 200 || answer.status > 299 || typeof answer.body !== 'object' || answer.body === null) throw problemIn(answer, url)
@@ -92,7 +102,7 @@ function successOf(answer: Answer, url: string): unknown {
 
 /** Query text of what is given. */
 export function queryText(query: Query): string {
-  const given = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]]))
+  const given = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)] as [string, string]]))
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`
 }
 
@@ -103,9 +113,20 @@ export function dataDirOf(io: Io, options: { readonly dataDir?: string }): strin
 
 function baseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username !== '' ||
+    url.password !== '' ||
+    url.search !== '' ||
+    url.hash !== ''
+  ) {
     const hint = `Write it as ${DEFAULT_URL}. A token goes into TRUNKLINE_TOKEN, not into the address.`
-    throw new TrunklineError('config.bad_url', 'The address of the service is no http or https address, or holds more than host, port and path.', hint)
+    throw new TrunklineError(
+      'config.bad_url',
+      'The address of the service is no http or https address, or holds more than host, port and path.',
+      hint,
+    )
   }
   return url.href.replace(/\/+$/, '')
 }
@@ -131,8 +152,17 @@ function unreachable(url: string, error: unknown, timeoutMs: number): TrunklineE
   const cause = error instanceof Error ? (error.cause ?? error) : error
   const code = textOf(cause, 'code') ?? ''
   const timedOut = fieldOf(error, 'name') === 'TimeoutError'
-  const why = timedOut ? `did not answer within ${timeoutMs} ms` : code === 'ECONNREFUSED' ? 'refused the connection' : `could not be reached (${code || textOf(cause, 'message') || 'unknown'})`
-  return new TrunklineError('client.unreachable', `${url} ${why}.`, 'Start the service with `trunkline dev` or `trunkline start`, or give its address with --url or TRUNKLINE_URL.', { cause: error })
+  const why = timedOut
+    ? `did not answer within ${timeoutMs} ms`
+    : code === 'ECONNREFUSED'
+      ? 'refused the connection'
+      : `could not be reached (${code || textOf(cause, 'message') || 'unknown'})`
+  return new TrunklineError(
+    'client.unreachable',
+    `${url} ${why}.`,
+    'Start the service with `trunkline dev` or `trunkline start`, or give its address with --url or TRUNKLINE_URL.',
+    { cause: error },
+  )
 }
 
 function parsed(text: string): unknown {

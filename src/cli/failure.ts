@@ -4,6 +4,7 @@
  */
 import { TrunklineError } from '../errors.ts'
 import type { Problem } from './context.ts'
+import { fieldOf } from './read.ts'
 
 export const OK = 0
 export const FAILED = 1
@@ -16,19 +17,28 @@ export function usageError(message: string, hint: string): TrunklineError {
 
 /** Whatever was thrown, as a problem. */
 export function problemOf(error: unknown): Problem {
-  if (isProblem(error)) return error
+  // Not the error itself: the message of an Error gets lost when it is copied or made JSON.
+  if (isProblem(error)) return { code: error.code, message: error.message, hint: error.hint }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return { code: 'cli.unexpected', message, hint: 'This is a fault in Trunkline; please report it with the command you ran. TRUNKLINE_DEBUG=1 shows where it happened.' }
+  return {
+    code: 'cli.unexpected',
+    message,
+    hint: 'This is a fault in Trunkline; please report it with the command you ran. TRUNKLINE_DEBUG=1 shows where it happened.',
+  }
 }
 
-/** The exit code a problem ends the process with. */
-export function exitCodeOf(problem: Problem): number {
-  return FIX_FIRST.some((start) => problem.code.startsWith(start)) ? USAGE : FAILED
+/** The exit code that what was thrown ends the process with. */
+export function exitCodeOf(error: unknown): number {
+  const given = fieldOf(error, 'exitCode')
+  if (typeof given === 'number') return given
+  const { code } = problemOf(error)
+  return FIX_FIRST.some((start) => code.startsWith(start)) ? USAGE : FAILED
 }
 
 /** Areas whose problems the user puts right before anything starts. */
 const FIX_FIRST: readonly string[] = ['usage.', 'config.', 'data_dir.', 'http.', 'auth.', 'token.', 'log.newer_format']
 
 function isProblem(error: unknown): error is Problem {
-  return typeof error === 'object' && error !== null && ['code', 'message', 'hint'].every((key) => key in error && typeof (error as Record<string, unknown>)[key] === 'string')
+  // `message` of an Error is its own property; `code` and `hint` are what tells ours from others.
+  return ['code', 'message', 'hint'].every((key) => typeof fieldOf(error, key) === 'string')
 }

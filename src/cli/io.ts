@@ -2,6 +2,7 @@
  * Everything the command line touches outside itself, in one type, so that a test can run every verb in its own
  * process. `processIo` is the real one and the only place here that reads the process.
  */
+import { isatty } from 'node:tty'
 import type { Clock } from '../pipeline/clock.ts'
 
 export interface Output {
@@ -14,7 +15,11 @@ export interface Output {
 export interface Io {
   readonly stdout: Output
   readonly stderr: Output
-  readonly stdin: AsyncIterable<Uint8Array> & { readonly isTTY: boolean }
+  readonly stdin: AsyncIterable<Uint8Array> & {
+    readonly isTTY: boolean
+    /** Ends reading, so that an open input does not keep the process alive. */
+    close(): void
+  }
   readonly env: Readonly<Record<string, string | undefined>>
   /** Absolute path of the folder the command runs in. */
   readonly cwd: string
@@ -41,7 +46,7 @@ export function processIo(): Io {
   return {
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
-    stdin: { isTTY: process.stdin.isTTY === true, [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> },
+    stdin: processInput(),
     env: process.env,
     cwd: process.cwd(),
     clock: { nowMs: () => Date.now(), wait },
@@ -52,6 +57,23 @@ export function processIo(): Io {
       return () => void process.off('SIGINT', callback).off('SIGTERM', callback)
     },
     exitNow: (code) => process.exit(code),
+  }
+}
+
+/** Touches `process.stdin` only when it is read: looking at it opens it. */
+function processInput(): Io['stdin'] {
+  let opened = false
+  return {
+    get isTTY() {
+      return isatty(0)
+    },
+    close: () => {
+      if (opened) process.stdin.destroy()
+    },
+    [Symbol.asyncIterator]() {
+      opened = true
+      return process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 /** Options that several verbs share, and how their texts become values. A bad value is a usage error that says what is wanted. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Query } from './client.ts'
+import { usageError } from './failure.ts'
 
 /** Where the service is; for every verb that talks to one. */
 export type ClientOptions = { readonly url?: string; readonly dataDir?: string }
@@ -8,7 +9,9 @@ export type ClientOptions = { readonly url?: string; readonly dataDir?: string }
 export function withClient(command: Command): Command {
   return command
     .addOption(new Option('--url <url>', 'address of the service (TRUNKLINE_URL; otherwise http://127.0.0.1:4680)'))
-    .addOption(new Option('--data-dir <folder>', 'data directory of the service, to find its token (TRUNKLINE_DATA_DIR; otherwise .trunkline)'))
+    .addOption(
+      new Option('--data-dir <folder>', 'data directory of the service, to find its token (TRUNKLINE_DATA_DIR; otherwise .trunkline)'),
+    )
 }
 
 export function withJson(command: Command): Command {
@@ -53,7 +56,7 @@ export function readTime(text: string, nowMs: number): number {
   if (span !== null) return nowMs - Math.round(Number(span[1]) * (SPANS_MS.get(span[2] ?? '') ?? 0))
   if (/^\d{12,14}$/.test(text)) return Number(text)
   const atMs = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN
-  if (Number.isNaN(atMs)) throw new InvalidArgumentError(`Write a time ${TIMES}.`)
+  if (Number.isNaN(atMs)) throw usageError(`"${text.slice(0, 60)}" is no time.`, `Write a time ${TIMES}.`)
   return atMs
 }
 

@@ -79,7 +79,7 @@ export type DecodedEvent = {
    */
   readonly key: Uint8Array | null
   readonly keyKind: 'semantic' | 'transport' | 'none'
-  /** 16 bytes of hash over source + envelope id; null without an envelope id. */
+  /** 16 bytes of hash over source + envelope id, for the mark `id.reused`; null without an envelope id. */
   readonly envelopeKey: Uint8Array | null
   /** The bytes of the event itself (layers removed, otherwise exactly as received). Always UTF-8 JSON text of an object. */
   readonly raw: Uint8Array

@@ -9,6 +9,7 @@
  * Parts are length-delimited, so no two lists of parts run together into the same text.
  */
 import { hash } from 'node:crypto'
+import { envelopeKeyOf } from './envelope-key.ts'
 import type { DecodedEvent } from './event.ts'
 
 export type Identity = Pick<DecodedEvent, 'key' | 'keyKind' | 'envelopeKey'>
@@ -38,7 +39,7 @@ export function identityAtMs(times: { readonly occurredAtMs: number | null; read
 
 /** The keys of one event. */
 export function identityOf(facts: IdentityFacts): Identity {
-  const envelopeKey = facts.envelopeId === null ? null : digest('e' + part(facts.source) + part(facts.envelopeId))
+  const envelopeKey = facts.envelopeId === null ? null : envelopeKeyOf(facts.source, facts.envelopeId)
   const semantic = facts.atMs === null ? null : facts.content()
   if (semantic !== null) {
     const prefix = 's' + part(facts.family) + part(facts.orgId ?? '') + part(facts.topicName) + part(String(facts.atMs))

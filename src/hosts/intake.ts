@@ -39,7 +39,7 @@ export class Intake {
     const declared = Number(request.headers['content-length'] ?? 0)
     if (this.#receivingBytes + this.#o.log.pendingBytes + Math.min(declared, this.#o.maxBodyBytes) > MAX_PENDING_BYTES)
       return this.#refuse(request, response, new TrunklineError('intake.busy', 'more bodies are under way than fit in memory', 'Send it again in a moment.'))
-    const body = new Body(this.#o.maxBodyBytes)
+    const body = new Body(this.#o.maxBodyBytes, declared)
     let counted = 0
     const count = (bytes: number): void => {
       counted += bytes
@@ -101,13 +101,16 @@ export class Intake {
 /** Collects a body up to its limit; beyond it, only the head, the size and the hash. */
 class Body {
   readonly #maxBytes: number
-  #chunks: Buffer[] = []
+  readonly #declaredBytes: number
+  #bytes: Buffer = EMPTY
+  #length = 0
   #hash: Hash | null = null
   totalBytes = 0
   finished = false
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, declaredBytes: number) {
     this.#maxBytes = maxBytes
+    this.#declaredBytes = declaredBytes
   }
 
   get oversize(): boolean {
@@ -121,21 +124,40 @@ class Body {
       this.#hash.update(chunk)
       return 0
     }
-    this.#chunks.push(chunk)
-    if (!this.oversize) return chunk.length
-    const before = this.totalBytes - chunk.length
-    const hash = createHash('sha256')
-    for (const c of this.#chunks) hash.update(c)
-    this.#hash = hash
-    this.#chunks = [Buffer.from(Buffer.concat(this.#chunks).subarray(0, OVERSIZE_HEAD_BYTES))]
-    return OVERSIZE_HEAD_BYTES - before
+    const before = this.#length
+    if (this.oversize) {
+      this.#hash = createHash('sha256').update(this.#bytes.subarray(0, before)).update(chunk)
+      this.#bytes = Buffer.concat([this.#bytes.subarray(0, before), chunk]).subarray(0, OVERSIZE_HEAD_BYTES)
+      this.#length = this.#bytes.length
+    } else if (before === 0 && chunk.length === this.#declaredBytes) {
+      // The usual small body: one chunk, no copy.
+      this.#bytes = chunk
+      this.#length = chunk.length
+    } else this.#append(chunk)
+    return this.#length - before
   }
 
   bytes(): Uint8Array {
-    return this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+    return this.#bytes.subarray(0, this.#length)
   }
 
   sha256(): string {
     return this.#hash?.digest('hex') ?? ''
   }
+
+  #append(chunk: Buffer): void {
+    const needed = this.#length + chunk.length
+    if (needed > this.#bytes.length) {
+      // What a client declares is believed only as far as it delivers: memory grows with what has come.
+      const expected = Math.min(this.#declaredBytes || Infinity, Math.max(FIRST_BODY_BYTES, this.#bytes.length * 2), this.#maxBytes)
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, expected))
+      this.#bytes.copy(grown, 0, 0, this.#length)
+      this.#bytes = grown
+    }
+    chunk.copy(this.#bytes, this.#length)
+    this.#length = needed
+  }
 }
+
+const EMPTY = Buffer.alloc(0)
+const FIRST_BODY_BYTES = 256 * 1024

@@ -40,6 +40,8 @@ export type ServiceOptions = {
   readonly logLevel?: string
   /** How long deliveries under way may take when the service stops, ms. */
   readonly drainMs?: number
+  /** Known keys kept in memory before they are written out; the default suits everything but tests of that writing. */
+  readonly keysInMemory?: number
 }
 
 export type Service = {
@@ -102,8 +104,9 @@ async function run(
     minFreeBytes: config.log.minFreeBytes,
     quarantineMaxBytes: config.quarantine.maxBytes,
     dedupeWindowMs: config.dedupe.windowMs,
-    decodeMaxBytes: config.http.maxBodyBytes,
+    maxBodyBytes: config.http.maxBodyBytes,
     orgId: config.genesys.orgId,
+    ...(options.keysInMemory === undefined ? {} : { keysInMemory: options.keysInMemory }),
     onFatal: (error) => fatal.reject(error),
   })
   opened.push(() => log.close())

@@ -9,13 +9,14 @@
 import { gunzipSync } from 'node:zlib'
 import { step } from '../diagnostics/step.ts'
 import { type DecodeOptions, decode } from '../event/decode.ts'
-import type { DecodedEvent } from '../event/event.ts'
+import type { Decoded, DecodedEvent } from '../event/event.ts'
 import { splitBody } from '../event/split.ts'
+import { Rows } from './columns.ts'
 import { eventId, quarantineId } from './event-id.ts'
 import { FRAME_HEADER_BYTES, FrameBuilder, KIND_EVENT, KIND_QUARANTINE, type QuarantineMeta, eventMeta } from './frame.ts'
 import type { KnownKeys } from './known-keys.ts'
 import type { AppendAnswer, AppendRequest, LogCounters } from './messages.ts'
-import type { SegmentWriter } from './segment-writer.ts'
+import type { Group, SegmentWriter } from './segment-writer.ts'
 
 const GROUP_BYTES = 4 * 1024 * 1024
 const IDS_ABOVE = 100
@@ -29,13 +30,17 @@ export type CommittedGroup = {
 
 export type RefusedGroup = { readonly ids: readonly number[]; readonly error: unknown }
 
+/** One file's share of a group. */
+type Part = { readonly frames: FrameBuilder; readonly rows: Rows; readonly firstSeq: number }
+
 type Prepared = {
-  readonly frames: FrameBuilder
-  readonly quarantine: FrameBuilder
-  readonly firstSeq: number
-  lastSeq: number
+  readonly events: Part
+  readonly quarantine: Part
   answers: AppendAnswer[]
-  keys: { key: Uint8Array; seq: number }[]
+  minReceivedAtMs: number
+  maxReceivedAtMs: number
+  /** Why the group cannot be written, when that is known already. */
+  error: unknown
 }
 
 export type EventLogOptions = {
@@ -44,6 +49,7 @@ export type EventLogOptions = {
   readonly quarantine: SegmentWriter
   readonly keys: KnownKeys
   readonly decode: DecodeOptions
+  readonly maxBodyBytes: number
   readonly onCommitted: (group: CommittedGroup) => void
   readonly onRefused: (group: RefusedGroup) => void
 }
@@ -73,10 +79,21 @@ export class EventLog {
 
   /** Takes requests whose bodies lie in `buffer`; each is answered or refused later, in order. */
   append(buffer: Buffer, requests: readonly AppendRequest[]): void {
+    try {
+      this.#options.events.admit(buffer.length + requests.length * FRAME_HEADER_BYTES)
+    } catch (error) {
+      this.#options.onRefused({ ids: requests.map((r) => r.id), error })
+      return
+    }
     let group = this.#openGroup(buffer.length)
     for (const request of requests) {
-      if (group.frames.length + group.quarantine.length >= GROUP_BYTES) group = this.#openGroup(buffer.length, true)
-      this.#prepare(group, buffer.subarray(request.offset, request.offset + request.length), request)
+      if (group.events.frames.length + group.quarantine.frames.length >= GROUP_BYTES) group = this.#openGroup(buffer.length, true)
+      try {
+        this.#prepare(group, buffer.subarray(request.offset, request.offset + request.length), request)
+      } catch (error) {
+        group.error = error
+        group.answers.push({ id: request.id, status: 503, body: '' })
+      }
     }
     void this.#flush()
   }
@@ -89,14 +106,18 @@ export class EventLog {
 
   #openGroup(bytesToCome: number, fresh = false): Prepared {
     const last = this.#queue.at(-1)
-    if (!fresh && last !== undefined && last.frames.length < GROUP_BYTES) return last
+    if (!fresh && last !== undefined && last.events.frames.length < GROUP_BYTES) return last
     const group: Prepared = {
-      frames: new FrameBuilder(Math.min(GROUP_BYTES, 1024 + Math.ceil(bytesToCome * 1.6))),
-      quarantine: new FrameBuilder(1024),
-      firstSeq: this.#nextSeq,
-      lastSeq: this.#nextSeq - 1,
+      events: {
+        frames: new FrameBuilder(Math.min(GROUP_BYTES, 1024 + Math.ceil(bytesToCome * 1.6))),
+        rows: new Rows(),
+        firstSeq: this.#nextSeq,
+      },
+      quarantine: { frames: new FrameBuilder(1024), rows: new Rows(), firstSeq: this.#nextQuarantineSeq },
       answers: [],
-      keys: [],
+      minReceivedAtMs: Infinity,
+      maxReceivedAtMs: 0,
+      error: null,
     }
     this.#queue.push(group)
     return group
@@ -104,12 +125,14 @@ export class EventLog {
 
   #prepare(group: Prepared, body: Buffer, request: AppendRequest): void {
     const answer = new AnswerBuilder(this.#options.logId, request)
+    if (request.receivedAtMs < group.minReceivedAtMs) group.minReceivedAtMs = request.receivedAtMs
+    if (request.receivedAtMs > group.maxReceivedAtMs) group.maxReceivedAtMs = request.receivedAtMs
     if (request.oversize !== null) {
       const message = `the body has ${request.oversize.sizeBytes} bytes, more than the limit; only its head was kept`
       this.#quarantine(group, answer, body, 'intake.too_large', message, 0, request.oversize)
     } else
       for (const [index, record] of this.#records(group, answer, body).entries()) {
-        const results = decode(record, this.#options.decode)
+        const results = this.#decode(record)
         answer.begin(index, results.length !== 1)
         for (const result of results)
           if (result.ok) answer.accepted(this.#accept(group, result.event, request), index)
@@ -118,16 +141,23 @@ export class EventLog {
     group.answers.push(answer.finish())
   }
 
+  #decode(record: Uint8Array): Decoded[] {
+    const { decode: options } = this.#options
+    if (record.length <= options.maxBytes) return decode(record, options)
+    const message = `the record has ${record.length} bytes; one record may have ${options.maxBytes}`
+    return [{ ok: false, code: 'decode.too_large', message, bytes: record }]
+  }
+
   #records(group: Prepared, answer: AnswerBuilder, body: Buffer): readonly Uint8Array[] {
     let plain = body
     if (answer.request.gzip)
       try {
-        plain = gunzipSync(body, { maxOutputLength: this.#options.decode.maxBytes })
+        plain = gunzipSync(body, { maxOutputLength: this.#options.maxBodyBytes })
       } catch (error) {
         const bomb = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
         const code = bomb ? 'decode.too_large' : 'decode.gzip'
         const message = bomb
-          ? `the body unpacks to more than ${this.#options.decode.maxBytes} bytes`
+          ? `the body unpacks to more than ${this.#options.maxBodyBytes} bytes`
           : `the body says content-encoding gzip but does not unpack: ${(error as Error).message}`
         this.#quarantine(group, answer, body, code, message, 0, null)
         return []
@@ -142,9 +172,9 @@ export class EventLog {
     const seq = this.#nextSeq++
     const firstSeq = event.key === null ? -1 : keys.firstOf(event.key, request.receivedAtMs)
     let decoded = event
-    if (event.key !== null && firstSeq < 0) this.#remember(group, event.key, seq)
+    if (event.key !== null && firstSeq < 0) keys.add(event.key, seq)
     if (event.envelopeKey !== null) {
-      if (keys.firstOf(event.envelopeKey, request.receivedAtMs) < 0) this.#remember(group, event.envelopeKey, seq)
+      if (keys.firstOf(event.envelopeKey, request.receivedAtMs) < 0) keys.add(event.envelopeKey, seq)
       else if (firstSeq < 0) {
         decoded = { ...event, marks: [...event.marks, 'id.reused'] }
         this.counters.idsReused++
@@ -152,8 +182,7 @@ export class EventLog {
     }
     if (firstSeq >= 0) this.counters.duplicates++
     this.counters.accepted++
-    group.lastSeq = seq
-    group.frames.add({
+    const offset = group.events.frames.add({
       kind: KIND_EVENT,
       seq,
       receivedAtMs: request.receivedAtMs,
@@ -164,12 +193,8 @@ export class EventLog {
       meta: JSON.stringify(eventMeta(decoded, request.via)),
       raw: event.raw,
     })
+    group.events.rows.add(decoded, offset)
     return seq
-  }
-
-  #remember(group: Prepared, key: Uint8Array, seq: number): void {
-    this.#options.keys.expect(key, seq)
-    group.keys.push({ key, seq })
   }
 
   #quarantine(
@@ -192,7 +217,7 @@ export class EventLog {
       sha256: oversize?.sha256 ?? null,
     }
     const { receivedAtMs } = answer.request
-    group.quarantine.add({
+    const offset = group.quarantine.frames.add({
       kind: KIND_QUARANTINE,
       seq,
       receivedAtMs,
@@ -203,6 +228,7 @@ export class EventLog {
       meta: JSON.stringify(meta),
       raw: bytes,
     })
+    group.quarantine.rows.add(null, offset)
     answer.failed(index, code, message, quarantineId(this.#options.logId, seq))
   }
 
@@ -213,7 +239,7 @@ export class EventLog {
       const groups = this.#queue
       this.#queue = []
       step('log.prepared')
-      const error = await this.#makeDurable(groups)
+      const error = groups.find((g) => g.error !== null)?.error ?? (await this.#makeDurable(groups))
       if (error === null) this.#commit(groups)
       else {
         // Whatever was prepared meanwhile may lean on what has just failed.
@@ -230,45 +256,34 @@ export class EventLog {
 
   async #makeDurable(groups: readonly Prepared[]): Promise<unknown> {
     const { events, quarantine } = this.#options
-    const frames = groups.map((g) => g.frames.finish()).filter((b) => b.length > 0)
-    const bad = groups.map((g) => g.quarantine.finish()).filter((b) => b.length > 0)
-    try {
-      if (bad.length > 0) quarantine.admit(sum(bad))
-      if (frames.length > 0) events.admit(sum(frames))
-    } catch (error) {
-      return error
-    }
+    const good = filled(groups, (g) => g.events)
+    const bad = filled(groups, (g) => g.quarantine)
     try {
       if (bad.length > 0) {
-        quarantine.write(bad, firstSeqOf(bad))
-        await quarantine.sync()
+        quarantine.admit(bad.reduce((total, g) => total + g.frames.length, 0))
+        await quarantine.write(bad)
       }
-      if (frames.length > 0) {
-        events.write(frames, firstSeqOf(frames))
-        await events.sync()
-      }
+      if (good.length > 0) await events.write(good)
       step('log.synced')
       return null
     } catch (error) {
       events.abandon()
       quarantine.abandon()
-      return error
+      return error ?? new Error('unknown write failure')
     }
   }
 
   #commit(groups: readonly Prepared[]): void {
-    const { events, quarantine, keys } = this.#options
-    events.commit(groups.map((g) => g.frames.finish()))
-    quarantine.commit(groups.map((g) => g.quarantine.finish()))
-    for (const group of groups) {
-      for (const { key, seq } of group.keys) keys.add(key, seq)
+    this.#options.events.commit(filled(groups, (g) => g.events))
+    this.#options.quarantine.commit(filled(groups, (g) => g.quarantine))
+    for (const { events, answers } of groups) {
       this.counters.groups++
-      this.counters.bytes += group.frames.length
+      this.counters.bytes += events.frames.length
       this.#options.onCommitted({
-        answers: group.answers,
-        frames: group.frames.length > 0 ? [group.frames.finish()] : [],
-        firstSeq: group.firstSeq,
-        lastSeq: group.lastSeq,
+        answers,
+        frames: events.rows.count > 0 ? [events.frames.finish()] : [],
+        firstSeq: events.firstSeq,
+        lastSeq: events.firstSeq + events.rows.count - 1,
       })
     }
   }
@@ -326,11 +341,11 @@ class AnswerBuilder {
   }
 }
 
-const sum = (buffers: readonly Buffer[]): number => buffers.reduce((total, b) => total + b.length, 0)
-
-/** Seq of the first frame of the first buffer. */
-function firstSeqOf(buffers: readonly Buffer[]): number {
-  const first = buffers[0]
-  if (first === undefined || first.length < FRAME_HEADER_BYTES) throw new RangeError('no frame in this group')
-  return first.readDoubleLE(16)
+/** The parts of groups that hold records, as the segment writer takes them. */
+function filled(groups: readonly Prepared[], partOf: (group: Prepared) => Part): Group[] {
+  return groups.flatMap((group) => {
+    const { frames, rows, firstSeq } = partOf(group)
+    const { minReceivedAtMs, maxReceivedAtMs } = group
+    return rows.count === 0 ? [] : [{ frames: frames.finish(), rows, firstSeq, minReceivedAtMs, maxReceivedAtMs }]
+  })
 }

@@ -1,10 +1,10 @@
 /**
- * Identity, resolved once at the log: which record first carried a key. Keys of records that are not durable yet are
- * kept apart, so that a failed group leaves no trace.
+ * Identity, resolved once at the log: which record first carried a key. Keys are added as records are prepared, before
+ * they are durable; when a group fails, the index is opened anew and learns from the log what is really there.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { ROW_BYTES } from './columns.ts'
-import { FRAME_HEADER_BYTES } from './frame.ts'
+import { FRAME_HEADER_BYTES, frameEnvelopeKey, frameHead, frameKey } from './frame.ts'
 import { KeyIndex } from './keys/key-index.ts'
 import { COLUMNS_HEADER_BYTES, columnsPath } from './segment-file.ts'
 import type { SegmentWriter } from './segment-writer.ts'
@@ -16,48 +16,47 @@ export type KnownKeysOptions = {
   readonly events: SegmentWriter
   /** How long a key is remembered, ms; null: as long as the log. */
   readonly windowMs: number | null
+  /** See KeyIndexOptions. */
+  readonly memoryKeys?: number | undefined
+  /** Calls `each` for every event record of the log from `fromSeq` on: how forgotten keys are learnt again. */
+  readonly replay: (fromSeq: number, each: (frames: Buffer, at: number) => void) => void
 }
 
 export class KnownKeys {
   readonly #options: KnownKeysOptions
-  readonly #index: KeyIndex
-  readonly #expected = new Map<string, number>()
+  #index: KeyIndex
   readonly #head = Buffer.alloc(FRAME_HEADER_BYTES)
   readonly #offset = Buffer.alloc(4)
   #open: OpenSegment[] = []
 
   constructor(options: KnownKeysOptions) {
     this.#options = options
-    this.#index = KeyIndex.open({ dir: options.dir, startSeq: options.events.firstSeq, endSeq: options.events.nextSeq, verify: (seq, key) => this.#carries(seq, key) })
-  }
-
-  get index(): KeyIndex {
-    return this.#index
+    this.#index = this.#openIndex()
+    this.#relearn()
   }
 
   /** Seq of the record that first carried the key (within the window), or -1. */
   firstOf(key: Uint8Array, receivedAtMs: number): number {
-    const expected = this.#expected.get(text(key))
-    if (expected !== undefined) return expected
-    const seq = this.#index.find(key)
-    if (seq < 0 || this.#options.windowMs === null) return seq
+    const seq = this.#mended(() => this.#index.find(key))
+    if (seq < 0 || this.#options.windowMs === null || this.#isPending(seq)) return seq
     return this.#readHead(seq) && this.#head.readDoubleLE(24) >= receivedAtMs - this.#options.windowMs ? seq : -1
   }
 
-  /** A key of a record that is written but not durable. */
-  expect(key: Uint8Array, seq: number): void {
-    this.#expected.set(text(key), seq)
+  /** Some milliseconds of housekeeping; true when more is to do. */
+  tidy(budgetMs: number, nowMs: () => number): boolean {
+    return this.#mended(() => this.#index.mergeSome(budgetMs, nowMs))
   }
 
-  /** The record is durable. */
+  /** The record `seq` carries the key. Throws `keys.full` when the disk takes no more: the record must be refused. */
   add(key: Uint8Array, seq: number): void {
-    this.#expected.delete(text(key))
     this.#index.add(key, seq)
   }
 
-  /** The records behind all expected keys are lost. */
+  /** Records that were prepared did not become durable: know only what the log holds. */
   forget(): void {
-    this.#expected.clear()
+    this.#index.close()
+    this.#index = this.#openIndex()
+    this.#relearn()
   }
 
   dropBefore(seq: number): void {
@@ -74,7 +73,41 @@ export class KnownKeys {
     this.#index.close()
   }
 
+  /** A run that turns out damaged has been dropped when the index says so: its keys are learnt again from the log. */
+  #mended<T>(ask: () => T): T {
+    for (;;)
+      try {
+        return ask()
+      } catch (error) {
+        if (codeOf(error) !== 'keys.damaged') throw error
+        this.#relearn()
+      }
+  }
+
+  #openIndex(): KeyIndex {
+    const { dir, events, memoryKeys } = this.#options
+    return KeyIndex.open({ dir, ...(memoryKeys === undefined ? {} : { memoryKeys }), startSeq: events.firstSeq, endSeq: events.nextSeq, verify: (seq, key) => this.#carries(seq, key) })
+  }
+
+  /** Adds the keys of all records that the sealed runs do not cover. */
+  #relearn(): void {
+    this.#options.replay(this.#index.coveredThroughSeq, (frames, at) => {
+      const head = frameHead(frames, at)
+      const key = frameKey(frames, at)
+      const envelopeKey = frameEnvelopeKey(frames, at)
+      if (key !== null && head.firstSeq < 0) this.#index.add(key, head.seq)
+      if (envelopeKey !== null) this.#index.add(envelopeKey, head.seq)
+    })
+  }
+
+  /** Prepared, not committed: not in the log to be read. */
+  #isPending(seq: number): boolean {
+    return seq >= this.#options.events.nextSeq
+  }
+
   #carries(seq: number, key: Uint8Array): boolean {
+    // The index has compared 64 bits of a cryptographic hash; for the blink until the record can be read that is enough.
+    if (this.#isPending(seq)) return true
     if (!this.#readHead(seq)) return false
     return same(this.#head, 40, key) || same(this.#head, 56, key)
   }
@@ -122,7 +155,7 @@ function closeSegment(segment: OpenSegment): void {
   closeSync(segment.columns)
 }
 
-const text = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
+const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code
 
 function same(head: Buffer, at: number, key: Uint8Array): boolean {
   for (let i = 0; i < 16; i++) if (head[at + i] !== key[i]) return false

@@ -37,6 +37,10 @@ export type RecoveryReport = {
 
 type Waiting = { readonly resolve: (answer: Appended) => void; readonly reject: (error: Error) => void; readonly bytes: number }
 
+const MIN_SPARE_BYTES = 256 * 1024
+const MAX_SPARE_BYTES = 8 * 1024 * 1024
+const MAX_SPARE = 4
+
 export class Log {
   readonly logId: string
   readonly events: LogReader
@@ -58,6 +62,7 @@ export class Log {
   readonly #options: LogOptions
   readonly #listeners = new Set<() => void>()
   readonly #waiting = new Map<number, Waiting>()
+  #spare: ArrayBuffer[] = []
   #queue: { body: Uint8Array; info: BodyInfo; id: number }[] = []
   #scheduled = false
   #nextRequest = 1
@@ -72,7 +77,7 @@ export class Log {
     this.quarantine = new LogReader(options.logId)
     const { onFatal: _, ...workerData } = options
     const here = import.meta.url
-    this.#worker = new Worker(new URL(`./writer-thread${extname(fileURLToPath(here))}`, here), { workerData })
+    this.#worker = new Worker(new URL(`./writer-thread${extname(fileURLToPath(here))}`, here), { workerData, execArgv: [...process.execArgv, '--disable-warning=ExperimentalWarning'] })
     this.#worker.on('message', (message: FromWriter) => this.#receive(message))
     this.#worker.on('error', (error) => this.#die(error as Error))
     this.#worker.on('exit', (code) => {
@@ -131,7 +136,7 @@ export class Log {
     this.#queue = []
     let total = 0
     for (const { body } of queue) total += body.length
-    const buffer = new ArrayBuffer(total)
+    const buffer = this.#takeBuffer(total)
     const bytes = new Uint8Array(buffer)
     const requests: AppendRequest[] = []
     let offset = 0
@@ -153,6 +158,14 @@ export class Log {
     this.#post({ type: 'append', buffer, requests }, [buffer])
   }
 
+  /** A buffer of at least `bytes`: one that came back from the writer, or a new one. */
+  #takeBuffer(bytes: number): ArrayBuffer {
+    const at = this.#spare.findIndex((b) => b.byteLength >= bytes)
+    if (at >= 0) return this.#spare.splice(at, 1)[0]!
+    if (this.#spare.length === MAX_SPARE) this.#spare.shift()
+    return new ArrayBuffer(Math.max(bytes, MIN_SPARE_BYTES))
+  }
+
   #receive(message: FromWriter): void {
     if (message.type === 'committed') {
       this.counters = message.counters
@@ -166,6 +179,8 @@ export class Log {
       this.events.update(message.events)
       this.quarantine.update(message.quarantine)
       this.totalBytes = message.totalBytes
+    } else if (message.type === 'spent') {
+      if (this.#spare.length < MAX_SPARE && message.buffer.byteLength <= MAX_SPARE_BYTES) this.#spare.push(message.buffer)
     } else if (message.type === 'refused') {
       const error = new TrunklineError(message.code, message.message, message.hint)
       for (const id of message.ids) this.#settle(id)?.reject(error)

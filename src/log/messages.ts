@@ -69,4 +69,6 @@ export type FromWriter =
   | { readonly type: 'segments'; readonly events: SegmentsView; readonly quarantine: SegmentsView; readonly totalBytes: number }
   | { readonly type: 'refused'; readonly ids: readonly number[]; readonly code: string; readonly message: string; readonly hint: string }
   | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
+  /** A request buffer that has been read: transferred back, so that memory goes round instead of up. */
+  | { readonly type: 'spent'; readonly buffer: ArrayBuffer }
   | { readonly type: 'closed' }

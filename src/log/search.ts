@@ -1,5 +1,5 @@
 /**
- * Finds records by what people ask for. Walks the column files (32 bytes an event), newest or oldest first, and reads
+ * Finds records by what people ask for. Walks the column files (28 bytes an event), newest or oldest first, and reads
  * only the records whose hashes fit; the record itself decides. No index is written at intake, so nothing lags.
  */
 import type { Event } from '../event/event.ts'

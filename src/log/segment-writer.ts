@@ -16,12 +16,13 @@ import {
   statSync,
   statfsSync,
   unlinkSync,
+  write,
   writeFileSync,
   writeSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { step } from '../diagnostics/step.ts'
-import { COLUMN, COLUMN_COUNT, Columns } from './columns.ts'
+import { COLUMN, COLUMN_COUNT, Columns, Rows } from './columns.ts'
 import { KIND_EVENT, frameEvent, frameHead } from './frame.ts'
 import { TrunklineError } from '../errors.ts'
 import { type Damage, scanSegment } from './scan.ts'
@@ -47,6 +48,8 @@ export type SegmentWriterOptions = {
   readonly maxAgeMs: number
   /** Writing stops while the disk has less left, so that progress and sinks can still be stored. */
   readonly minFreeBytes: number
+  /** At the byte cap: refuse new records, or let the oldest go for them (quarantine), settled or not. */
+  readonly atCap: 'refuse' | 'evict'
   readonly nowMs: () => number
 }
 
@@ -57,6 +60,15 @@ export type Recovery = {
 }
 
 type Sealed = SegmentInfo
+
+/** Frames prepared together, numbered without gaps from `firstSeq`. */
+export type Group = {
+  readonly frames: Buffer
+  readonly rows: Rows
+  readonly firstSeq: number
+  readonly minReceivedAtMs: number
+  readonly maxReceivedAtMs: number
+}
 
 export class SegmentWriter {
   readonly #options: SegmentWriterOptions
@@ -76,6 +88,8 @@ export class SegmentWriter {
   #freeCheckedAtMs = 0
   #freeBytes = Infinity
   nextSeq = 1
+  /** Records that retention has taken since start. */
+  goneRecords = 0
 
   constructor(options: SegmentWriterOptions) {
     this.#options = options
@@ -106,7 +120,11 @@ export class SegmentWriter {
   /** Throws a coded TrunklineError when the next `bytes` must not be written now. Frees what retention allows first. */
   admit(bytes: number): void {
     if (this.totalBytes + bytes > this.#options.maxBytes) this.retain(bytes)
-    if (this.totalBytes + bytes > this.#options.maxBytes)
+    if (this.totalBytes + bytes > this.#options.maxBytes && this.#options.atCap === 'evict' && this.#fd >= 0) {
+      this.#seal()
+      this.retain(bytes)
+    }
+    if (this.totalBytes + bytes > this.#options.maxBytes && this.#options.atCap === 'refuse')
       throw new TrunklineError(
         'log.full',
         `the log holds ${this.totalBytes} of at most ${this.#options.maxBytes} bytes and none of it may go yet`,
@@ -127,39 +145,37 @@ export class SegmentWriter {
     this.#freeBytes -= bytes
   }
 
-  /** Writes whole groups of frames at the end, in order. They count only once `sync` has resolved. Rolls to a new segment first when this one is full. */
-  write(groups: readonly Buffer[], firstSeq: number): void {
+  /**
+   * Writes whole groups of frames at the end, in order, and syncs. They count only once they are committed. Rolls to a
+   * new segment first when this one is full. Runs in the thread pool: the next groups are prepared meanwhile.
+   */
+  async write(groups: readonly Group[]): Promise<void> {
     if (this.#fd >= 0 && (this.#bytes >= this.#options.segmentBytes || this.#count >= MAX_ROWS)) this.#seal()
-    if (this.#fd < 0) this.#create(firstSeq)
+    const first = groups[0]
+    if (first === undefined) return
+    if (this.#fd < 0) this.#create(first.firstSeq)
+    const fd = this.#fd
     let position = this.#bytes
-    for (const group of groups) {
-      let done = 0
-      while (done < group.length) done += writeSync(this.#fd, group, done, group.length - done, position + done)
-      position += group.length
+    for (const { frames } of groups) {
+      for (let done = 0; done < frames.length;) done += await writeAt(fd, frames, done, position + done)
+      position += frames.length
     }
     step('log.written')
-  }
-
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fdatasync(this.#fd, (error) => (error === null ? resolve() : reject(error)))
+    await new Promise<void>((resolve, reject) => {
+      fdatasync(fd, (error) => (error === null ? resolve() : reject(error)))
     })
   }
 
-  syncNow(): void {
-    fdatasyncSync(this.#fd)
-  }
-
   /** Makes written and synced groups part of the log. */
-  commit(groups: readonly Buffer[]): void {
-    for (const group of groups) {
-      for (let at = 0; at < group.length;) {
-        const head = frameHead(group, at)
-        this.#row(head.seq, group, at, this.#bytes + at)
-        this.nextSeq = head.seq + 1
-        at += head.length
-      }
-      this.#bytes += group.length
+  commit(groups: readonly Group[]): void {
+    for (const { frames, rows, firstSeq, minReceivedAtMs, maxReceivedAtMs } of groups) {
+      if (rows.count === 0) continue
+      this.#columns.append(firstSeq - this.#firstSeq, rows, this.#bytes)
+      this.#bytes += frames.length
+      this.#count = firstSeq - this.#firstSeq + rows.count
+      this.nextSeq = firstSeq + rows.count
+      this.#received(minReceivedAtMs)
+      this.#received(maxReceivedAtMs)
     }
     step('log.committed')
   }
@@ -191,6 +207,7 @@ export class SegmentWriter {
       this.sealed.shift()
       this.#sealedBytes -= head.bytes
       gone.push(head)
+      this.goneRecords += head.count
       step('log.segment_unlinked')
     }
     return gone
@@ -263,13 +280,9 @@ export class SegmentWriter {
     this.#columns = new Columns()
   }
 
-  #row(seq: number, group: Buffer, at: number, fileOffset: number): void {
-    const receivedAtMs = group.readDoubleLE(at + 24)
-    const event = group[at + 12] === KIND_EVENT ? frameEvent(group, at).event : null
-    this.#columns.set(seq - this.#firstSeq, event, fileOffset, receivedAtMs - this.#createdAtMs)
-    this.#count = seq - this.#firstSeq + 1
-    if (receivedAtMs < this.#min) this.#min = receivedAtMs
-    if (receivedAtMs > this.#max) this.#max = receivedAtMs
+  #received(atMs: number): void {
+    if (atMs < this.#min) this.#min = atMs
+    if (atMs > this.#max) this.#max = atMs
   }
 
   #seal(): void {
@@ -315,9 +328,14 @@ export class SegmentWriter {
         continue
       }
       this.#use(-1, path, header)
-      const scan = scanSegment(path, header.firstSeq, firstSeqOfPath(paths[i + 1]), (b, at, offset) =>
-        this.#row(frameHead(b, at).seq, b, at, offset),
-      )
+      const scan = scanSegment(path, header.firstSeq, firstSeqOfPath(paths[i + 1]), (b, at, offset) => {
+        const head = frameHead(b, at)
+        const rows = new Rows()
+        rows.add(head.kind === KIND_EVENT ? frameEvent(b, at).event : null, 0)
+        this.#columns.append(head.seq - this.#firstSeq, rows, offset)
+        this.#count = head.seq - this.#firstSeq + 1
+        this.#received(head.receivedAtMs)
+      })
       for (const d of scan.damage) damage.push({ ...d, path })
       this.#bytes = scan.goodBytes
       if (scan.fileBytes > scan.goodBytes) {
@@ -341,6 +359,12 @@ export class SegmentWriter {
     this.sealed.push({ path, firstSeq, createdAtMs, count, bytes, minReceivedAtMs, maxReceivedAtMs })
     this.#sealedBytes += bytes
   }
+}
+
+function writeAt(fd: number, b: Buffer, offset: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, b, offset, b.length - offset, position, (error, written) => (error === null ? resolve(written) : reject(error)))
+  })
 }
 
 /** First seq of the next segment: a frame numbered from there on is what a failed write left behind. */

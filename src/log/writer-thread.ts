@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { step } from '../diagnostics/step.ts'
 import { type CommittedGroup, EventLog, type RefusedGroup } from './event-log.ts'
-import { frameEnvelopeKey, frameHead, frameKey } from './frame.ts'
+import { frameHead } from './frame.ts'
 import { KnownKeys } from './known-keys.ts'
 import { TrunklineError } from '../errors.ts'
 import type { FromWriter, SegmentsView, ToWriter } from './messages.ts'
@@ -24,12 +24,19 @@ export type WriterData = {
   readonly minFreeBytes: number
   readonly quarantineMaxBytes: number
   readonly dedupeWindowMs: number | null
-  readonly decodeMaxBytes: number
+  /** Cap of a request body, also after unpacking. */
+  readonly maxBodyBytes: number
   readonly orgId: string | null
+  readonly keysInMemory?: number
 }
 
 const QUARANTINE_SEGMENT_BYTES = 16 * 1024 * 1024
 const MERGE_SLICE_MS = 4
+/**
+ * One record, unwrapped: no shape we know is larger (an SQS batch for Lambda has at most 6 MB, an event 1 MB), and
+ * parsing costs several times its size in memory.
+ */
+const MAX_RECORD_BYTES = 6 * 1024 * 1024
 
 const port = parentPort
 if (port !== null) run(workerData as WriterData, (message, transfer) => port.postMessage(message, transfer ?? []))
@@ -43,6 +50,7 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
     maxBytes: data.maxBytes,
     maxAgeMs: data.maxAgeMs,
     minFreeBytes: data.minFreeBytes,
+    atCap: 'refuse',
     nowMs,
   })
   const quarantine = new SegmentWriter({
@@ -51,13 +59,13 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
     maxBytes: data.quarantineMaxBytes,
     maxAgeMs: data.maxAgeMs,
     minFreeBytes: data.minFreeBytes,
+    atCap: 'evict',
     nowMs,
   })
   quarantine.release(Infinity)
   const keysDir = join(data.dataDir, 'keys')
   mkdirSync(keysDir, { recursive: true, mode: 0o700 })
-  const keys = new KnownKeys({ dir: keysDir, events, windowMs: data.dedupeWindowMs })
-  relearn(events, keys)
+  const keys = new KnownKeys({ dir: keysDir, events, windowMs: data.dedupeWindowMs, memoryKeys: data.keysInMemory, replay: (from, each) => replay(events, from, each) })
 
   let sealed = -1
   let activeFirstSeq = -1
@@ -68,7 +76,8 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
     events,
     quarantine,
     keys,
-    decode: { maxBytes: data.decodeMaxBytes, ...(data.orgId === null ? {} : { orgId: data.orgId }) },
+    maxBodyBytes: data.maxBodyBytes,
+    decode: { maxBytes: Math.min(MAX_RECORD_BYTES, data.maxBodyBytes), ...(data.orgId === null ? {} : { orgId: data.orgId }) },
     onCommitted,
     onRefused,
   })
@@ -90,7 +99,7 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
         lastSeq: group.lastSeq,
         activeCount: active?.count ?? 0,
         activeBytes: active?.bytes ?? 0,
-        counters: { ...log.counters },
+        counters: { ...log.counters, quarantineDropped: quarantine.goneRecords },
         totalBytes: events.totalBytes,
       },
       frames,
@@ -112,7 +121,7 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
   function mergeLater(): void {
     mergeTimer ??= setImmediate(() => {
       mergeTimer = null
-      if (keys.index.mergeSome(MERGE_SLICE_MS, () => performance.now())) mergeLater()
+      if (keys.tidy(MERGE_SLICE_MS, () => performance.now())) mergeLater()
     })
   }
 
@@ -123,8 +132,10 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
   }
 
   parentPort?.on('message', (message: ToWriter) => {
-    if (message.type === 'append') log.append(Buffer.from(message.buffer), message.requests)
-    else if (message.type === 'release') {
+    if (message.type === 'append') {
+      log.append(Buffer.from(message.buffer), message.requests)
+      post({ type: 'spent', buffer: message.buffer }, [message.buffer])
+    } else if (message.type === 'release') {
       events.release(message.seq)
       void log.drained().then(retain)
     } else
@@ -155,22 +166,14 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
   })
 }
 
-/** Adds the keys of all records that the sealed key runs do not cover. */
-function relearn(events: SegmentWriter, keys: KnownKeys): void {
-  const from = keys.index.coveredThroughSeq
+function replay(events: SegmentWriter, fromSeq: number, each: (frames: Buffer, at: number) => void): void {
   const all = [...events.sealed, ...(events.active === null ? [] : [events.active])]
   for (const [i, segment] of all.entries()) {
-    if (segment.firstSeq + segment.count <= from) continue
-    scanSegment(segment.path, segment.firstSeq, all[i + 1]?.firstSeq ?? Infinity, (b, at) => {
-      const head = frameHead(b, at)
-      if (head.seq < from) return
-      const key = frameKey(b, at)
-      const envelopeKey = frameEnvelopeKey(b, at)
-      if (key !== null && head.firstSeq < 0) keys.add(key, head.seq)
-      if (envelopeKey !== null) keys.add(envelopeKey, head.seq)
+    if (segment.firstSeq + segment.count <= fromSeq) continue
+    scanSegment(segment.path, segment.firstSeq, all[i + 1]?.firstSeq ?? Infinity, (frames, at) => {
+      if (frameHead(frames, at).seq >= fromSeq) each(frames, at)
     })
   }
-  keys.dropBefore(events.firstSeq)
 }
 
 function view(writer: SegmentWriter): SegmentsView {

@@ -130,6 +130,7 @@ export class Route {
     paused: boolean
     counts: Readonly<Record<string, number>>
     sinkError: string | null
+    latency: { events: number; p50Ms: number | null; p99Ms: number | null; maxMs: number }
   } {
     let held = 0
     for (const p of this.#parked.values()) if (p.state === 'held') held++
@@ -143,6 +144,7 @@ export class Route {
       paused: this.#paused,
       counts: this.#settlement.counts,
       sinkError: this.#sinkError,
+      latency: this.#settlement.latency.summary(),
     }
   }
 

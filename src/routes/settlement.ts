@@ -11,6 +11,7 @@ import type { Sink } from '../sinks/sink.ts'
 import { frameHead } from '../log/frame.ts'
 import type { Counts, DeadLetterRow, Happening, Ledger, Pending, RouteChanges } from './ledger.ts'
 import type { Progress } from './progress.ts'
+import { Latency } from './latency.ts'
 import type { Job } from './route.ts'
 
 export type SettlementOptions = {
@@ -29,6 +30,8 @@ const MAX_COUNT_KEYS = 2_000
 
 export class Settlement {
   readonly counts: Counts
+  /** Receipt to delivery, first attempts and retries alike. */
+  readonly latency: Latency = new Latency()
   committedPosition: number
   readonly #o: SettlementOptions
   #park = new Map<number, Pending>()
@@ -47,6 +50,7 @@ export class Settlement {
 
   delivered(job: Job, nowMs: number): void {
     this.#count('delivered')
+    this.latency.add(nowMs - job.event.receivedAtMs)
     if (job.origin === 'live') return
     this.#revived.push(job.seq)
     this.#happened(job, 'delivered', job.attempt + 1, 'deliver', 'redrive', null, nowMs)

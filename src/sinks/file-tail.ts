@@ -1,5 +1,6 @@
 import { open, readdir, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { step } from '../diagnostics/step.ts'
 import { makeDirectory, syncDirectory } from './directory.ts'
 
 /*
@@ -96,6 +97,7 @@ export class FileTail {
       done += bytesWritten
       this.#pending += bytesWritten
     }
+    step('file.written')
   }
 
   /** Puts everything appended on disk; only then does `position` include it. */
@@ -104,6 +106,7 @@ export class FileTail {
     this.#length += this.#pending
     this.#pending = 0
     this.#dirty = false
+    step('file.synced')
   }
 
   /** Takes back what was appended since the last `sync`, as well as the disk allows; `ready` makes up for the rest. */
@@ -125,6 +128,7 @@ export class FileTail {
   async rotate(): Promise<void> {
     await this.close()
     this.#advance()
+    step('file.rotated')
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { urlToHttpOptions } from 'node:url'
+import { step } from '../diagnostics/step.ts'
 import type { Event } from '../event/event.ts'
 import type { Clock } from '../pipeline/clock.ts'
 import { dead, retry, type Outcome } from '../pipeline/outcome.ts'
@@ -183,6 +184,7 @@ class Attempt {
 
   #read(response: http.IncomingMessage): void {
     this.#answered = true
+    step('http.answered')
     const status = response.statusCode ?? 0
     const kept: Buffer[] = []
     let keptBytes = 0

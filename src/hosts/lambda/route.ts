@@ -55,11 +55,9 @@ function resolveOne(input: TrunklineConfig, source: RouteSource): { config: Conf
 
 /** The configuration with the served route alone. Whatever has not the right shape is left for the resolver to report. */
 function onlyServed(input: TrunklineConfig, wanted: string | undefined): unknown {
-  const routes: unknown = (input as unknown) === null ? undefined : input?.routes
-  if (routes === undefined) {
-    if (typeof input === 'object') throw noRoute()
-    return input
-  }
+  if (typeof input !== 'object' || (input as unknown) === null) return input
+  const routes: unknown = input.routes
+  if (routes === undefined) throw noRoute()
   if (typeof routes !== 'object' || routes === null || Array.isArray(routes)) return input
   const given = Object.entries(routes).filter(([, route]) => route !== undefined)
   const name = pickName(given.map(([key]) => key), wanted)

@@ -20,7 +20,7 @@ import { type Stage, hold } from '../../pipeline/outcome.ts'
 import { runStages } from '../../pipeline/pipeline.ts'
 import { compileTopics } from '../../pipeline/topic-pattern.ts'
 import { systemClock } from '../clock.ts'
-import { createHttpSink } from '../sinks.ts'
+import { createHttpSink } from '../http-sink.ts'
 import { VERSION } from '../version.ts'
 import { claimsOf } from './claims.ts'
 import type { LambdaContext, SqsBatchResponse, SqsEvent, SqsOptions } from './options.ts'
@@ -104,7 +104,7 @@ function deadlineSignal(clock: Clock, inMs: number | null, over: AbortSignal): A
 
 /** Holds everything. Stopping the event source mapping is the better way: holding uses up receives. */
 function pausedStage(clock: Clock): Stage {
-  return { name: 'match', run: (events) => events.map(() => hold('route.paused', clock.nowMs())) }
+  return { name: 'route', run: (events) => events.map(() => hold('route.paused', clock.nowMs())) }
 }
 
 function warnOnStderr(code: string, message: string): void {

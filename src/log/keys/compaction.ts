@@ -5,6 +5,7 @@
  * by the next open if that does not come to pass.
  */
 import { rmSync } from 'node:fs'
+import { step } from '../../diagnostics/step.ts'
 import { Merge } from './merge.ts'
 import type { OpenFiles, Run } from './run.ts'
 
@@ -66,6 +67,7 @@ export class Compaction {
       this.#merges.pop()
       runs.splice(runs.indexOf(merge.inputs[0] as Run), merge.inputs.length, merged)
       this.#finished++
+      step('keys.merged')
       for (const run of merge.inputs) this.discard(run)
     } catch (cause) {
       if (!isWriteFailure(cause)) throw cause

@@ -12,6 +12,7 @@
  *     find: memory table, then runs newest first: filter ▸ fence ▸ one page ▸ verify
  */
 import { mkdirSync } from 'node:fs'
+import { step } from '../../diagnostics/step.ts'
 import { Compaction } from './compaction.ts'
 import { lastMaybe } from './filter.ts'
 import { KeyIndexError } from './key-index-error.ts'
@@ -276,6 +277,7 @@ export class KeyIndex {
       while (writer.writeTailSome());
       const run = writer.finish(0)
       this.#nextSeal++
+      step('keys.sealed')
       return run
     } catch (cause) {
       writer.abort()
