@@ -82,7 +82,8 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     write: (chunk) => stream.write(chunk),
     isTTY: stream.isTTY === true,
     get columns() {
-      return stream.columns as number | undefined
+      // A terminal that does not know its width says 0.
+      return (stream.columns as number | undefined) || undefined
     },
   }
 }

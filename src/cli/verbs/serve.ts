@@ -116,6 +116,7 @@ function announce(context: Context, { config, mode, simulate, url, tokenMade }: 
   const elsewhere = mode === 'start' && !token && config.dataDir !== dataDirOf(context.io, {})
   const at = `${url === DEFAULT_URL ? '' : safe` --url ${url}`}${elsewhere ? safe` --data-dir ${config.dataDir}` : ''}`
   row('send', `trunkline send FILE${at}`)
+  if (config.file === null && mode === 'dev') row('', 'trunkline init writes a sample event, and a configuration to begin with')
   row('watch', `trunkline tail${at}`)
   if (context.io.stdout.isTTY) print(context, paint('dim', '  Ctrl-C stops it'))
 }
