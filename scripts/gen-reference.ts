@@ -1,5 +1,5 @@
 /**
- * Writes docs/reference/configuration.md from the option table and the list of error codes.
+ * Writes docs/reference/configuration.md from the option table and the list of error codes, and the page of the command line.
  * `npm run reference` after a change of either; a test fails while the page is stale.
  */
 import { writeFileSync } from 'node:fs'
@@ -142,4 +142,8 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|')
 }
 
-if (import.meta.main) writeFileSync(REFERENCE_PAGE, renderReference())
+if (import.meta.main) {
+  writeFileSync(REFERENCE_PAGE, renderReference())
+  const { CLI_PAGE, renderCliReference } = await import('./gen-cli-reference.ts')
+  writeFileSync(CLI_PAGE, await renderCliReference())
+}

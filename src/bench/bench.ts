@@ -38,6 +38,8 @@ export type Measured = {
   /** Receipt to synced at the file sink, ms (10 % buckets, whole milliseconds at the source). */
   readonly deliveryP50Ms: number | null
   readonly deliveryP99Ms: number | null
+  /** Processor time of the service per event, microseconds; the load generator's own is not in it. */
+  readonly cpuUs: number | null
   readonly rssMiB: number | null
   readonly peakMiB: number | null
   readonly readyMs: number
@@ -130,10 +132,12 @@ async function knownKeys(root: string, count: number, known: number, say: (line:
 
 /** Sends `count` events after the first `before`, waits until all is delivered, and checks everything that arrived. */
 async function measure(service: MeasuredService, events: NumberedEvents, r: Run, before: number): Promise<Measured> {
+  const cpuBefore = service.cpuSeconds()
   const startedAt = performance.now()
   const result = await load(service, events, { ...r, from: before })
   const stats = await delivered(service, before + r.count)
   const seconds = (performance.now() - startedAt) / 1000
+  const cpuAfter = service.cpuSeconds()
   const memory = service.memory()
   const verdict = await verify(join(r.root, 'out'), events, 0, before + r.count)
   const { lost, doubled, altered, foreign } = verdict
@@ -147,6 +151,7 @@ async function measure(service: MeasuredService, events: NumberedEvents, r: Run,
     answerP99Ms: round(percentile(result.answerMs, 0.99)),
     deliveryP50Ms: latency?.p50Ms ?? null,
     deliveryP99Ms: latency?.p99Ms ?? null,
+    cpuUs: cpuBefore === null || cpuAfter === null ? null : round(((cpuAfter - cpuBefore) / r.count) * 1e6),
     rssMiB: memory?.rssMiB ?? null,
     peakMiB: memory?.peakMiB ?? null,
     readyMs: Math.round(service.readyMs),
@@ -206,14 +211,14 @@ function medianOf(all: readonly Measured[]): Measured[] {
 }
 
 function table(rows: readonly Measured[]): string {
-  const head = ['scenario', 'events', 'events/s', 'answer p50', 'answer p99', 'delivery p50', 'delivery p99', 'RSS MiB', 'peak MiB', 'ready ms', 'exact']
-  const cells = rows.map((m) => [m.scenario, String(m.events), String(m.eventsPerSecond), `${m.answerP50Ms} ms`, `${m.answerP99Ms} ms`, `${m.deliveryP50Ms ?? '-'} ms`, `${m.deliveryP99Ms ?? '-'} ms`, String(m.rssMiB ?? '-'), String(m.peakMiB ?? '-'), String(m.readyMs), m.exact ? 'yes' : 'NO'])
+  const head = ['scenario', 'events', 'events/s', 'answer p50', 'answer p99', 'delivery p50', 'delivery p99', 'CPU us/event', 'RSS MiB', 'peak MiB', 'ready ms', 'exact']
+  const cells = rows.map((m) => [m.scenario, String(m.events), String(m.eventsPerSecond), `${m.answerP50Ms} ms`, `${m.answerP99Ms} ms`, `${m.deliveryP50Ms ?? '-'} ms`, `${m.deliveryP99Ms ?? '-'} ms`, String(m.cpuUs ?? '-'), String(m.rssMiB ?? '-'), String(m.peakMiB ?? '-'), String(m.readyMs), m.exact ? 'yes' : 'NO'])
   const widths = head.map((h, i) => Math.max(h.length, ...cells.map((c) => c[i]!.length)))
   return [head, ...cells].map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')).join('\n')
 }
 
 const line = (m: Measured): string =>
-  `${m.scenario} #${m.run}: ${m.eventsPerSecond} events/s, answer p50 ${m.answerP50Ms} p99 ${m.answerP99Ms} ms, delivery p50 ${m.deliveryP50Ms} p99 ${m.deliveryP99Ms} ms, rss ${m.rssMiB} peak ${m.peakMiB} MiB, ready ${m.readyMs} ms, ${m.exact ? 'exact' : `NOT EXACT ${JSON.stringify(m.verdict)} ${m.errors.join('; ')}`}`
+  `${m.scenario} #${m.run}: ${m.eventsPerSecond} events/s, answer p50 ${m.answerP50Ms} p99 ${m.answerP99Ms} ms, delivery p50 ${m.deliveryP50Ms} p99 ${m.deliveryP99Ms} ms, cpu ${m.cpuUs} us/event, rss ${m.rssMiB} peak ${m.peakMiB} MiB, ready ${m.readyMs} ms, ${m.exact ? 'exact' : `NOT EXACT ${JSON.stringify(m.verdict)} ${m.errors.join('; ')}`}`
 
 const percentile = (sorted: Float64Array, p: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? 0
 const round = (ms: number): number => Math.round(ms * 10) / 10

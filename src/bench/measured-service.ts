@@ -12,6 +12,8 @@ export type MeasuredService = {
   stats(): Promise<Stats>
   /** Resident memory now and at its highest, MiB; null where the system does not tell. */
   memory(): { readonly rssMiB: number; readonly peakMiB: number } | null
+  /** Processor seconds used so far, user and system; null where the system does not tell. */
+  cpuSeconds(): number | null
   stop(): Promise<void>
 }
 
@@ -55,6 +57,13 @@ export async function startMeasured(dir: string, config: object, port: number): 
       const text = readFileSync(status, 'utf8')
       const mib = (name: string): number => Math.round(Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(text)?.[1] ?? 0) / 1024)
       return { rssMiB: mib('VmRSS'), peakMiB: mib('VmHWM') }
+    },
+    cpuSeconds: () => {
+      const file = `/proc/${child.pid}/stat`
+      if (!existsSync(file)) return null
+      // Fields 14 and 15 (utime, stime) in ticks of 10 ms; the name before them may hold spaces.
+      const fields = readFileSync(file, 'utf8').split(') ')[1]?.split(' ') ?? []
+      return (Number(fields[11]) + Number(fields[12])) / 100
     },
     stop: async () => {
       child.kill('SIGTERM')

@@ -3,7 +3,7 @@
  * answer to is a rebinding attack), the Origin (another site's page), the token, and for writes a content type that a
  * foreign page cannot send without asking first.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
@@ -19,8 +19,10 @@ export type AccessOptions = {
 }
 
 const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '::1']
+/** What anybody may read who reaches the port. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/', '/healthz', '/readyz'])
 
-export const isLoopback = (host: string): boolean => LOOPBACK.includes(host) || host.startsWith('127.')
+export const isLoopback = (host: string): boolean => LOOPBACK.includes(host) || (isIP(host) === 4 && host.startsWith('127.'))
 
 export class Access {
   readonly #tokenHash: Buffer | null
@@ -36,7 +38,8 @@ export class Access {
     const { headers, method } = request
     const host = headers.host ?? ''
     if (!this.#answersTo(host)) return refuse(403, 'http.host_refused', `this server does not answer to the host ${JSON.stringify(host.slice(0, 100))}`, 'Use 127.0.0.1 or localhost, or allow the name with --allow-host.')
-    const guarded = path.startsWith('/v1/') || path === '/v1' || path === '/metrics'
+    // Guarded is all that is not known to be open: a path has many spellings (%76, dot segments, a whole URL).
+    const guarded = !OPEN_PATHS.has(path)
     const write = method !== 'GET' && method !== 'HEAD'
     const foreign = headers.origin !== undefined && !this.#sameOrigin(headers.origin, host)
     if (foreign || (headers['sec-fetch-site'] === 'cross-site' && (guarded || write)))
@@ -95,7 +98,7 @@ const isJson = (type: string | undefined): boolean =>
 
 const refuse = (status: number, code: string, message: string, hint: string): Refusal => ({ status, code, message, hint })
 
-export const hashToken = (token: string): Buffer => createHash('sha256').update(token, 'utf8').digest()
+export const hashToken = (token: string): Buffer => hash('sha256', token, 'buffer')
 
 /**
  * The token of a data directory. The server keeps its hash (`token.sha256`); the plain token is in `token` (mode 0600)

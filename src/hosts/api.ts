@@ -9,7 +9,7 @@ import type { LogRecord } from '../log/reader.ts'
 import { type EventQuery, search } from '../log/search.ts'
 import { type DeadLetterFilter, findDeadLetter, listDeadLetters, redrive } from '../recovery/dead-letters.ts'
 import { findQuarantined, listQuarantine } from '../recovery/quarantine.ts'
-import { explainOnRoute, outcomeOnRoute } from '../routes/explain.ts'
+import { ROUTE_OUTCOMES, explainOnRoute, outcomeOnRoute } from '../routes/explain.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import { Params } from './params.ts'
@@ -112,7 +112,7 @@ async function listEvents(o: ApiOptions, params: Params): Promise<object> {
   const order = params.oneOf('order', ['asc', 'desc']) ?? 'desc'
   const cursor = params.integer('cursor')
   const route = params.text('route')
-  const outcome = params.text('outcome')
+  const outcome = params.oneOf('outcome', ROUTE_OUTCOMES)
   if (route !== undefined && !o.routes.has(route)) throw new TrunklineError('route.unknown', `there is no route ${JSON.stringify(route)}`, `The routes are: ${[...o.routes.keys()].join(', ')}.`)
   const range = order === 'asc' ? { order, afterSeq: cursor ?? 0 } : { order, ...(cursor === undefined ? {} : { beforeSeq: cursor }) }
   const end = o.log.events.nextSeq
@@ -128,7 +128,7 @@ async function listEvents(o: ApiOptions, params: Params): Promise<object> {
     }
     last = record.seq
     const outcomes = Object.fromEntries([...o.routes].map(([name, r]) => [name, outcomeOnRoute(o.ledger, name, r, record.seq, event)]))
-    const shown = outcome === undefined || (route === undefined ? Object.values(outcomes).includes(outcome as never) : outcomes[route] === outcome)
+    const shown = outcome === undefined || (route === undefined ? Object.values(outcomes).includes(outcome) : outcomes[route] === outcome)
     if (shown && (route === undefined || outcome !== undefined || outcomes[route] !== 'not_matched')) events.push({ ...summary(event), routes: outcomes })
   }
   // Going up, the cursor is always given: there may be more tomorrow. All records up to `end` have been looked at.
@@ -214,8 +214,7 @@ function deadLetterFilter(params: Params): DeadLetterFilter {
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
 async function readObject(request: Request): Promise<Record<string, unknown>> {
-  if (Number(request.headers.get('content-length') ?? 0) > MAX_REQUEST_BYTES) throw new TrunklineError('http.bad_request', 'the request body is too large', 'Name fewer events, or use a filter.')
-  const text = await request.text()
+  const text = await readText(request)
   let body: unknown
   try {
     body = text === '' ? {} : JSON.parse(text)
@@ -224,4 +223,16 @@ async function readObject(request: Request): Promise<Record<string, unknown>> {
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new TrunklineError('http.bad_request', 'the request body is not an object', 'Send an object such as {"route":"crm","dryRun":true}.')
   return body as Record<string, unknown>
+}
+
+/** The whole body, as far as it is allowed to go: one without a declared length is counted as it comes. */
+async function readText(request: Request): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.length
+    if (bytes > MAX_REQUEST_BYTES) throw new TrunklineError('http.bad_request', 'the request body is too large', 'Name fewer events, or use a filter.')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }

@@ -54,6 +54,8 @@ export class Intake {
         request.resume()
       } else if (this.#receivingBytes > MAX_PENDING_BYTES * 2) {
         request.removeAllListeners('data')
+        // The end of what is still to come must not be taken for the end of a whole body.
+        body.finished = true
         this.#refuse(request, response, new TrunklineError('intake.busy', 'more bodies are under way than fit in memory', 'Send it again in a moment.'))
       }
     })

@@ -11,6 +11,7 @@ import { routeRevision } from '../config/revision.ts'
 import { TrunklineError } from '../errors.ts'
 import { toDocument } from '../event/document.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import { COLUMN, COLUMN_COUNT } from '../log/columns.ts'
 import { Log } from '../log/log.ts'
 import { verdictDedupe } from '../pipeline/dedupe.ts'
 import { matchStage } from '../pipeline/match.ts'
@@ -58,6 +59,8 @@ export type Service = {
 const DRAIN_MS = 10_000
 const HOUSEKEEPING_MS = 1_000
 const CALL_EVERY_MS = 12_000
+const MIN_CHECK_MS = 50
+const MAX_CHECK_MS = 2_000
 const WARN_AT = 0.8
 
 /** Starts the service; rejects with a coded error, having started nothing, when it must not run. */
@@ -65,7 +68,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, mode, env } = options
   const clock = systemClock
   const logger = pino({ level: options.logLevel ?? env['TRUNKLINE_LOG_LEVEL'] ?? 'info', base: null }, pino.destination({ fd: 2, sync: true }))
-  const given = env['TRUNKLINE_TOKEN']
+  // An empty variable is one nobody filled in, not a token of no letters.
+  const given = env['TRUNKLINE_TOKEN'] === '' ? undefined : env['TRUNKLINE_TOKEN']
   if (mode === 'dev' && given === undefined && !isLoopback(config.http.host))
     throw new TrunklineError('http.bind_refused', `${config.http.host} is not a loopback address and no token is set`, 'Set TRUNKLINE_TOKEN, use `trunkline start` (which has a token), or listen on 127.0.0.1.')
 
@@ -95,6 +99,8 @@ async function run(
   const made = givenToken !== undefined || mode === 'dev' ? null : readOrMakeToken(config.dataDir)
   const tokenHash = givenToken !== undefined ? hashToken(givenToken) : (made?.hash ?? null)
 
+  const ledger = new Ledger(join(config.dataDir, 'ledger.db'))
+  opened.push(() => ledger.close())
   const log = await Log.open({
     dataDir: config.dataDir,
     logId: dataDir.logId,
@@ -106,14 +112,13 @@ async function run(
     dedupeWindowMs: config.dedupe.windowMs,
     maxBodyBytes: config.http.maxBodyBytes,
     orgId: config.genesys.orgId,
+    minNextSeq: ledger.seenThroughSeq() + 1,
     ...(options.keysInMemory === undefined ? {} : { keysInMemory: options.keysInMemory }),
     onFatal: (error) => fatal.reject(error),
   })
   opened.push(() => log.close())
   reportRecovery(log, logger)
 
-  const ledger = new Ledger(join(config.dataDir, 'ledger.db'))
-  opened.push(() => ledger.close())
   const routes = new Map<string, Route>()
   for (const routeConfig of config.routes) routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger }))
   for (const route of routes.values()) {
@@ -147,9 +152,12 @@ async function run(
   })
   const access = new Access({ tokenHash, hosts: [config.http.host, ...config.http.allowHosts] })
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
-  const server = createServer((request, response) => dispatch(request, response, { access, intake, listener }))
-  server.headersTimeout = config.http.headersTimeoutMs
-  server.requestTimeout = config.http.requestTimeoutMs
+  const { headersTimeoutMs, requestTimeoutMs } = config.http
+  // Node looks for late clients every 30 s unless told otherwise.
+  const connectionsCheckingInterval = Math.min(MAX_CHECK_MS, Math.max(MIN_CHECK_MS, Math.min(headersTimeoutMs, requestTimeoutMs) / 4))
+  const server = createServer({ connectionsCheckingInterval }, (request, response) => dispatch(request, response, { access, intake, listener }))
+  server.headersTimeout = headersTimeoutMs
+  server.requestTimeout = requestTimeoutMs
   server.maxConnections = config.http.maxConnections
   server.keepAliveTimeout = 65_000
   url.value = await listen(server, config.http.host, config.http.port)
@@ -250,7 +258,7 @@ async function housekeep(o: { config: Config; log: Log; ledger: Ledger; routes: 
   let warned = false
   let forgotten = 0
   for (;;) {
-    expireBacklogs(o)
+    await expireBacklogs(o)
     log.release(Math.min(log.events.nextSeq, ...[...routes.values()].map((r) => r.neededSeq)))
     const full = log.totalBytes / config.log.maxBytes
     if (full >= WARN_AT && !warned) logger.warn({ code: 'log.nearly_full', bytes: log.totalBytes, maxBytes: config.log.maxBytes }, 'the log has reached 80 % of log.maxBytes; settled events are deleted first')
@@ -268,26 +276,38 @@ async function housekeep(o: { config: Config; log: Log; ledger: Ledger; routes: 
   }
 }
 
-function expireBacklogs(o: { config: Config; log: Log; routes: ReadonlyMap<string, Route> }): void {
+async function expireBacklogs(o: { config: Config; log: Log; routes: ReadonlyMap<string, Route> }): Promise<void> {
   for (const { name, backlog } of o.config.routes) {
     const route = o.routes.get(name)
     if (backlog === null || route === undefined) continue
-    const segments = o.log.events.segments
+    const { log } = o
     if ('maxAgeMs' in backlog) {
       const oldest = systemClock.nowMs() - backlog.maxAgeMs
-      const last = segments.findLast((s) => s.maxReceivedAtMs < oldest)
+      const last = log.events.segments.findLast((s) => s.maxReceivedAtMs < oldest)
       if (last !== undefined) route.expireBefore(last.firstSeq + last.count)
       continue
     }
-    let bytes = 0
-    for (const segment of segments.toReversed()) {
-      if (bytes + segment.bytes > backlog.maxBytes) {
-        route.expireBefore(segment.firstSeq + segment.count)
-        break
-      }
-      bytes += segment.bytes
-    }
+    route.expireBefore(await firstWithin(log, backlog.maxBytes, route.neededSeq))
   }
+}
+
+/** Lowest seq from which on the log holds at most `maxBytes`. Looks no further back than `fromSeq`: what is settled is no backlog. */
+async function firstWithin(log: Log, maxBytes: number, fromSeq: number): Promise<number> {
+  let left = maxBytes
+  for (const segment of log.events.segments.toReversed()) {
+    const end = segment.firstSeq + segment.count
+    if (end <= fromSeq) return fromSeq
+    if (segment.bytes <= left) {
+      left -= segment.bytes
+      continue
+    }
+    const words = await log.events.columns(segment)
+    if (words === null) return segment.firstSeq
+    for (let row = Math.max(0, fromSeq - segment.firstSeq); row < segment.count; row++)
+      if ((words[row * COLUMN_COUNT + COLUMN.offset] ?? 0) >= segment.bytes - left) return segment.firstSeq + row
+    return end
+  }
+  return fromSeq
 }
 
 async function playCalls(log: Log, signal: AbortSignal): Promise<void> {

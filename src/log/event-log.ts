@@ -41,6 +41,8 @@ type Prepared = {
   maxReceivedAtMs: number
   /** Why the group cannot be written, when that is known already. */
   error: unknown
+  /** Counted when the group is committed: what was refused never was. */
+  readonly tally: Pick<LogCounters, 'accepted' | 'duplicates' | 'quarantined' | 'idsReused'>
 }
 
 export type EventLogOptions = {
@@ -69,6 +71,7 @@ export class EventLog {
   #nextQuarantineSeq: number
   #queue: Prepared[] = []
   #syncing = false
+  #scheduled = false
   #idle: (() => void)[] = []
 
   constructor(options: EventLogOptions) {
@@ -79,15 +82,17 @@ export class EventLog {
 
   /** Takes requests whose bodies lie in `buffer`; each is answered or refused later, in order. */
   append(buffer: Buffer, requests: readonly AppendRequest[]): void {
+    let bytes = 0
+    for (const { length } of requests) bytes += length
     try {
-      this.#options.events.admit(buffer.length + requests.length * FRAME_HEADER_BYTES)
+      this.#options.events.admit(bytes + requests.length * FRAME_HEADER_BYTES)
     } catch (error) {
       this.#options.onRefused({ ids: requests.map((r) => r.id), error })
       return
     }
-    let group = this.#openGroup(buffer.length)
+    let group = this.#openGroup(bytes)
     for (const request of requests) {
-      if (group.events.frames.length + group.quarantine.frames.length >= GROUP_BYTES) group = this.#openGroup(buffer.length, true)
+      if (group.events.frames.length + group.quarantine.frames.length >= GROUP_BYTES) group = this.#openGroup(bytes, true)
       try {
         this.#prepare(group, buffer.subarray(request.offset, request.offset + request.length), request)
       } catch (error) {
@@ -95,7 +100,13 @@ export class EventLog {
         group.answers.push({ id: request.id, status: 503, body: '' })
       }
     }
-    void this.#flush()
+    // Messages that have queued up meanwhile join the group: the flush comes after them.
+    if (this.#syncing || this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      void this.#flush()
+    })
   }
 
   /** Resolves when everything appended so far is answered or refused. */
@@ -118,6 +129,7 @@ export class EventLog {
       minReceivedAtMs: Infinity,
       maxReceivedAtMs: 0,
       error: null,
+      tally: { accepted: 0, duplicates: 0, quarantined: 0, idsReused: 0 },
     }
     this.#queue.push(group)
     return group
@@ -177,11 +189,11 @@ export class EventLog {
       if (keys.firstOf(event.envelopeKey, request.receivedAtMs) < 0) keys.add(event.envelopeKey, seq)
       else if (firstSeq < 0) {
         decoded = { ...event, marks: [...event.marks, 'id.reused'] }
-        this.counters.idsReused++
+        group.tally.idsReused++
       }
     }
-    if (firstSeq >= 0) this.counters.duplicates++
-    this.counters.accepted++
+    if (firstSeq >= 0) group.tally.duplicates++
+    group.tally.accepted++
     const offset = group.events.frames.add({
       kind: KIND_EVENT,
       seq,
@@ -206,7 +218,7 @@ export class EventLog {
     index: number,
     oversize: { sizeBytes: number; sha256: string } | null,
   ): void {
-    this.counters.quarantined++
+    group.tally.quarantined++
     const seq = this.#nextQuarantineSeq++
     const meta: QuarantineMeta = {
       code,
@@ -276,7 +288,11 @@ export class EventLog {
   #commit(groups: readonly Prepared[]): void {
     this.#options.events.commit(filled(groups, (g) => g.events))
     this.#options.quarantine.commit(filled(groups, (g) => g.quarantine))
-    for (const { events, answers } of groups) {
+    for (const { events, answers, tally } of groups) {
+      this.counters.accepted += tally.accepted
+      this.counters.duplicates += tally.duplicates
+      this.counters.quarantined += tally.quarantined
+      this.counters.idsReused += tally.idsReused
       this.counters.groups++
       this.counters.bytes += events.frames.length
       this.#options.onCommitted({

@@ -2,10 +2,11 @@
  * Identity, resolved once at the log: which record first carried a key. Keys are added as records are prepared, before
  * they are durable; when a group fails, the index is opened anew and learns from the log what is really there.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { ROW_BYTES } from './columns.ts'
-import { FRAME_HEADER_BYTES, frameEnvelopeKey, frameHead, frameKey } from './frame.ts'
+import { FRAME_HEADER_BYTES, MAX_FRAME_BYTES, checkFrame, frameEnvelopeKey, frameHead, frameKey } from './frame.ts'
 import { KeyIndex } from './keys/key-index.ts'
+import { mendColumns } from './mending.ts'
 import { COLUMNS_HEADER_BYTES, columnsPath } from './segment-file.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 
@@ -25,6 +26,9 @@ export type KnownKeysOptions = {
 export class KnownKeys {
   readonly #options: KnownKeysOptions
   #index: KeyIndex
+  #lastAdded = -1
+  /** Why the index has forgotten keys that the log has; null when it has not. */
+  #damage: Error | null = null
   readonly #head = Buffer.alloc(FRAME_HEADER_BYTES)
   readonly #offset = Buffer.alloc(4)
   #open: OpenSegment[] = []
@@ -37,19 +41,25 @@ export class KnownKeys {
 
   /** Seq of the record that first carried the key (within the window), or -1. */
   firstOf(key: Uint8Array, receivedAtMs: number): number {
-    const seq = this.#mended(() => this.#index.find(key))
+    const seq = this.#find(key)
     if (seq < 0 || this.#options.windowMs === null || this.#isPending(seq)) return seq
     return this.#readHead(seq) && this.#head.readDoubleLE(24) >= receivedAtMs - this.#options.windowMs ? seq : -1
   }
 
   /** Some milliseconds of housekeeping; true when more is to do. */
   tidy(budgetMs: number, nowMs: () => number): boolean {
-    return this.#mended(() => this.#index.mergeSome(budgetMs, nowMs))
+    try {
+      return this.#index.mergeSome(budgetMs, nowMs)
+    } catch (error) {
+      this.#noteDamage(error)
+      return false
+    }
   }
 
   /** The record `seq` carries the key. Throws `keys.full` when the disk takes no more: the record must be refused. */
   add(key: Uint8Array, seq: number): void {
     this.#index.add(key, seq)
+    this.#lastAdded = seq
   }
 
   /** Records that were prepared did not become durable: know only what the log holds. */
@@ -73,15 +83,28 @@ export class KnownKeys {
     this.#index.close()
   }
 
-  /** A run that turns out damaged has been dropped when the index says so: its keys are learnt again from the log. */
-  #mended<T>(ask: () => T): T {
-    for (;;)
-      try {
-        return ask()
-      } catch (error) {
-        if (codeOf(error) !== 'keys.damaged') throw error
+  /**
+   * A run that turns out damaged has been dropped when the index says so, and with it what the memory table held: all is
+   * learnt again from the log. Keys of records that are not in the log yet would stay forgotten, so while there are any
+   * this throws: their group is refused, and `forget` begins anew.
+   */
+  #find(key: Uint8Array): number {
+    for (;;) {
+      if (this.#damage !== null) {
+        if (this.#isPending(this.#lastAdded)) throw this.#damage
         this.#relearn()
       }
+      try {
+        return this.#index.find(key)
+      } catch (error) {
+        this.#noteDamage(error)
+      }
+    }
+  }
+
+  #noteDamage(error: unknown): void {
+    if (!(error instanceof Error) || codeOf(error) !== 'keys.damaged') throw error
+    this.#damage = error
   }
 
   #openIndex(): KeyIndex {
@@ -91,6 +114,7 @@ export class KnownKeys {
 
   /** Adds the keys of all records that the sealed runs do not cover. */
   #relearn(): void {
+    this.#damage = null
     this.#options.replay(this.#index.coveredThroughSeq, (frames, at) => {
       const head = frameHead(frames, at)
       const key = frameKey(frames, at)
@@ -122,15 +146,17 @@ export class KnownKeys {
     const offset = this.#offset.readUInt32LE(0)
     if (offset === 0) return false
     const read = readSync(segment.frames, this.#head, 0, FRAME_HEADER_BYTES, offset)
-    return read === FRAME_HEADER_BYTES && this.#head.readDoubleLE(16) === seq
+    return read === FRAME_HEADER_BYTES && this.#head.readDoubleLE(16) === seq && isWhole(segment.frames, this.#head, offset)
   }
 
   /** Open files of a sealed segment; those opened last are kept. */
   #sealed(seq: number): OpenSegment | null {
     const hit = this.#open.find((s) => seq >= s.firstSeq && seq < s.endSeq)
     if (hit !== undefined) return hit
-    const info = this.#options.events.sealed.find((s) => seq >= s.firstSeq && seq < s.firstSeq + s.count)
+    const { events } = this.#options
+    const info = events.sealed.find((s) => seq >= s.firstSeq && seq < s.firstSeq + s.count)
     if (info === undefined) return null
+    if (!existsSync(columnsPath(info.path))) mendColumns(info)
     const opened = {
       firstSeq: info.firstSeq,
       endSeq: info.firstSeq + info.count,
@@ -153,6 +179,14 @@ type OpenSegment = {
 function closeSegment(segment: OpenSegment): void {
   closeSync(segment.frames)
   closeSync(segment.columns)
+}
+
+/** A repetition of a record that is damaged behind its head must not be dropped: nobody can give the first one any more. */
+function isWhole(fd: number, head: Buffer, offset: number): boolean {
+  const length = head.readUInt32LE(4)
+  if (length < FRAME_HEADER_BYTES || length > MAX_FRAME_BYTES) return false
+  const frame = Buffer.allocUnsafe(length)
+  return readSync(fd, frame, 0, length, offset) === length && checkFrame(frame, 0) === length
 }
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code

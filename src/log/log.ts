@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { TrunklineError } from '../errors.ts'
 import type { AppendRequest, FromWriter, LogCounters, ToWriter } from './messages.ts'
 import { LogReader } from './reader.ts'
+import { packRequests, unpackAnswers } from './wire.ts'
 import type { WriterData } from './writer-thread.ts'
 
 export type LogOptions = WriterData & {
@@ -77,7 +78,7 @@ export class Log {
     this.quarantine = new LogReader(options.logId)
     const { onFatal: _, ...workerData } = options
     const here = import.meta.url
-    this.#worker = new Worker(new URL(`./writer-thread${extname(fileURLToPath(here))}`, here), { workerData, execArgv: [...process.execArgv, '--disable-warning=ExperimentalWarning'] })
+    this.#worker = new Worker(new URL(`./writer-thread${extname(fileURLToPath(here))}`, here), { workerData })
     this.#worker.on('message', (message: FromWriter) => this.#receive(message))
     this.#worker.on('error', (error) => this.#die(error as Error))
     this.#worker.on('exit', (code) => {
@@ -155,7 +156,7 @@ export class Log {
       })
       offset += body.length
     }
-    this.#post({ type: 'append', buffer, requests }, [buffer])
+    this.#post({ type: 'append', buffer, requests: packRequests(requests) }, [buffer])
   }
 
   /** A buffer of at least `bytes`: one that came back from the writer, or a new one. */
@@ -170,17 +171,22 @@ export class Log {
     if (message.type === 'committed') {
       this.counters = message.counters
       this.totalBytes = message.totalBytes
-      const active = { count: message.activeCount, bytes: message.activeBytes }
+      const active = {
+        count: message.activeCount,
+        bytes: message.activeBytes,
+        minReceivedAtMs: message.activeMinReceivedAtMs,
+        maxReceivedAtMs: message.activeMaxReceivedAtMs,
+      }
       for (const [i, frames] of message.frames.entries())
         this.events.committed(Buffer.from(frames, 0, message.frameBytes[i]), message.firstSeq, message.lastSeq, active)
-      for (const { id, status, body } of message.answers) this.#settle(id)?.resolve({ status, body })
+      unpackAnswers(message.answers, (id, status, body) => this.#settle(id)?.resolve({ status, body }))
+      for (const buffer of message.spent)
+        if (this.#spare.length < MAX_SPARE && buffer.byteLength <= MAX_SPARE_BYTES) this.#spare.push(buffer)
       for (const listener of this.#listeners) listener()
     } else if (message.type === 'segments') {
       this.events.update(message.events)
       this.quarantine.update(message.quarantine)
       this.totalBytes = message.totalBytes
-    } else if (message.type === 'spent') {
-      if (this.#spare.length < MAX_SPARE && message.buffer.byteLength <= MAX_SPARE_BYTES) this.#spare.push(message.buffer)
     } else if (message.type === 'refused') {
       const error = new TrunklineError(message.code, message.message, message.hint)
       for (const id of message.ids) this.#settle(id)?.reject(error)

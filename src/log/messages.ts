@@ -1,5 +1,6 @@
 /** What the main thread and the log's writer thread say to each other. Plain data only: everything here is copied or transferred. */
 import type { SegmentInfo } from './segment-file.ts'
+import type { PackedAnswers, PackedRequests } from './wire.ts'
 
 /** How to cut a request body into records; see event/split.ts. */
 export type BodyKind = 'json' | 'ndjson' | 'auto'
@@ -21,7 +22,7 @@ export type AppendRequest = {
 }
 
 export type ToWriter =
-  | { readonly type: 'append'; readonly buffer: ArrayBuffer; readonly requests: readonly AppendRequest[] }
+  | { readonly type: 'append'; readonly buffer: ArrayBuffer; readonly requests: PackedRequests }
   | { readonly type: 'release'; readonly seq: number }
   | { readonly type: 'close' }
 
@@ -54,7 +55,7 @@ export type FromWriter =
     }
   | {
       readonly type: 'committed'
-      readonly answers: readonly AppendAnswer[]
+      readonly answers: PackedAnswers
       /** The frames just made durable, transferred: routes at the tail read them from memory. */
       readonly frames: readonly ArrayBuffer[]
       readonly frameBytes: readonly number[]
@@ -63,12 +64,14 @@ export type FromWriter =
       /** Present when the list of segments changed or the active one grew. */
       readonly activeCount: number
       readonly activeBytes: number
+      readonly activeMinReceivedAtMs: number
+      readonly activeMaxReceivedAtMs: number
       readonly counters: LogCounters
       readonly totalBytes: number
+      /** Request buffers that have been read: transferred back, so that memory goes round instead of up. */
+      readonly spent: readonly ArrayBuffer[]
     }
   | { readonly type: 'segments'; readonly events: SegmentsView; readonly quarantine: SegmentsView; readonly totalBytes: number }
   | { readonly type: 'refused'; readonly ids: readonly number[]; readonly code: string; readonly message: string; readonly hint: string }
   | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
-  /** A request buffer that has been read: transferred back, so that memory goes round instead of up. */
-  | { readonly type: 'spent'; readonly buffer: ArrayBuffer }
   | { readonly type: 'closed' }

@@ -8,6 +8,7 @@ import { COLUMN, COLUMN_COUNT, ROW_BYTES } from './columns.ts'
 import { eventId } from './event-id.ts'
 import { FRAME_HEADER_BYTES, MAX_FRAME_BYTES, checkFrame, frameEvent, frameHead } from './frame.ts'
 import type { SegmentsView } from './messages.ts'
+import { scanSegment } from './scan.ts'
 import { COLUMNS_HEADER_BYTES, SEGMENT_HEADER_BYTES, type SegmentInfo, columnsPath, parseColumns } from './segment-file.ts'
 
 /** One record, as a view into the buffer it was read with. */
@@ -30,6 +31,9 @@ export type ReadResult = {
 
 type Recent = { readonly firstSeq: number; readonly lastSeq: number; readonly records: readonly LogRecord[]; readonly bytes: number }
 
+/** What changes of the segment being written as it grows. */
+export type Growth = Pick<SegmentInfo, 'count' | 'bytes' | 'minReceivedAtMs' | 'maxReceivedAtMs'>
+
 const RECENT_BYTES = 24 * 1024 * 1024
 
 export class LogReader {
@@ -39,6 +43,8 @@ export class LogReader {
   #nextSeq = 1
   #recent: Recent[] = []
   #recentBytes = 0
+  /** Offsets of the one segment without columns that was read last. */
+  #scanned: { readonly path: string; readonly offsets: Uint32Array } | null = null
 
   constructor(logId: string) {
     this.#logId = logId
@@ -65,7 +71,7 @@ export class LogReader {
   }
 
   /** Takes freshly committed frames. */
-  committed(frames: Buffer | null, firstSeq: number, lastSeq: number, active: { count: number; bytes: number }): void {
+  committed(frames: Buffer | null, firstSeq: number, lastSeq: number, active: Growth): void {
     if (this.#active !== null) this.#active = { ...this.#active, ...active }
     this.#nextSeq = Math.max(this.#nextSeq, lastSeq + 1)
     if (frames === null) return
@@ -87,8 +93,10 @@ export class LogReader {
     const recent = this.#fromRecent(fromSeq, maxBytes)
     if (recent !== null) return recent
     const segment = this.segments.find((s) => fromSeq < s.firstSeq + s.count)
-    if (segment === undefined) return { records: [], nextSeq: this.#nextSeq, damaged: [] }
-    return this.#fromFile(segment, Math.max(fromSeq, segment.firstSeq), maxBytes)
+    const begin = segment?.firstSeq ?? this.#nextSeq
+    // No segment holds these numbers (any more): damaged files, found at start.
+    if (segment === undefined || fromSeq < begin) return { records: [], nextSeq: begin, damaged: range(fromSeq, begin) }
+    return this.#fromFile(segment, fromSeq, maxBytes)
   }
 
   /** The record, or null when it is not in the log (any more) or damaged. */
@@ -151,7 +159,7 @@ export class LogReader {
     try {
       const start = await this.#offsetOf(segment, fromSeq)
       if (start === 0) return { records: [], nextSeq: fromSeq + 1, damaged: [fromSeq] }
-      let chunk = Buffer.allocUnsafe(Math.min(maxBytes, segment.bytes - start))
+      let chunk = Buffer.allocUnsafe(Math.max(0, Math.min(Math.max(maxBytes, FRAME_HEADER_BYTES), segment.bytes - start)))
       await fill(file, chunk, start)
       if (checkFrame(chunk, 0) === 0 && chunk.length >= FRAME_HEADER_BYTES) {
         const length = chunk.readUInt32LE(4)
@@ -166,7 +174,7 @@ export class LogReader {
     }
   }
 
-  /** Offset of a record in its segment; 0 when it is known to be damaged. Without columns: the start, and the reader skips. */
+  /** Offset of a record in its segment; 0 when it is known to be damaged. Without columns the segment is read for it. */
   async #offsetOf(segment: SegmentInfo, seq: number): Promise<number> {
     const row = seq - segment.firstSeq
     if (this.#active !== null && segment.firstSeq === this.#active.firstSeq)
@@ -176,14 +184,25 @@ export class LogReader {
       const file = await open(columnsPath(segment.path), 'r')
       try {
         const b = Buffer.alloc(4)
-        await file.read(b, 0, 4, COLUMNS_HEADER_BYTES + row * ROW_BYTES)
-        return b.readUInt32LE(0)
+        const { bytesRead } = await file.read(b, 0, 4, COLUMNS_HEADER_BYTES + row * ROW_BYTES)
+        return bytesRead === 4 ? b.readUInt32LE(0) : this.#scannedOffset(segment, row)
       } finally {
         await file.close()
       }
     } catch {
-      return SEGMENT_HEADER_BYTES
+      return this.#scannedOffset(segment, row)
     }
+  }
+
+  #scannedOffset(segment: SegmentInfo, row: number): number {
+    if (this.#scanned?.path !== segment.path) {
+      const offsets = new Uint32Array(segment.count)
+      scanSegment(segment.path, segment.firstSeq, segment.firstSeq + segment.count, (b, at, offset) => {
+        offsets[frameHead(b, at).seq - segment.firstSeq] = offset
+      })
+      this.#scanned = { path: segment.path, offsets }
+    }
+    return this.#scanned.offsets[row] ?? 0
   }
 }
 
@@ -210,8 +229,7 @@ function parseChunk(chunk: Buffer, fromSeq: number, endSeq: number): ReadResult 
     }
     const head = frameHead(chunk, at)
     if (head.seq > expected && records.length === 0 && at === 0) {
-      const damaged = Array.from({ length: head.seq - expected }, (_, i) => expected + i)
-      return { records, nextSeq: head.seq, damaged }
+      return { records, nextSeq: head.seq, damaged: range(expected, head.seq) }
     }
     if (head.seq > expected) return { records, nextSeq: expected, damaged: [] }
     if (head.seq === expected) {
@@ -223,6 +241,8 @@ function parseChunk(chunk: Buffer, fromSeq: number, endSeq: number): ReadResult 
   if (records.length === 0) return { records, nextSeq: Math.min(expected + 1, endSeq), damaged: [expected] }
   return { records, nextSeq: expected, damaged: [] }
 }
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
 async function fill(file: { read(b: Buffer, o: number, l: number, p: number): Promise<{ bytesRead: number }> }, b: Buffer, from: number): Promise<void> {
   let done = 0

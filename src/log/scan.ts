@@ -22,6 +22,8 @@ export type ScanResult = {
 }
 
 const CHUNK_BYTES = 4 * 1024 * 1024
+/** No segment has more: bytes in a torn record that happen to look like a frame must not stretch the numbering. */
+const MAX_SEGMENT_RECORDS = 2_000_000
 
 /**
  * Calls `onFrame(buffer, offsetInBuffer, offsetInFile)` for each good frame, in order. The buffer is reused: copy what
@@ -44,12 +46,13 @@ export function scanSegment(
     let good = SEGMENT_HEADER_BYTES
     let expected = firstSeq
     let badFrom = -1
+    const limit = Math.min(endSeq, firstSeq + MAX_SEGMENT_RECORDS)
     for (;;) {
       const view = buffer.subarray(0, filled)
       const length = at < filled ? checkFrame(view, at) : 0
       if (length > 0) {
         const head = frameHead(view, at)
-        if (head.seq >= expected && head.seq < endSeq && Number.isSafeInteger(head.seq)) {
+        if (head.seq >= expected && head.seq < limit && Number.isSafeInteger(head.seq)) {
           if (badFrom >= 0 || head.seq > expected) {
             const from = badFrom >= 0 ? badFrom : base + at
             damage.push({ offset: from, bytes: base + at - from, records: head.seq - expected })
@@ -80,6 +83,8 @@ export function scanSegment(
       if (badFrom < 0) badFrom = base + at
       at = nextMagic(view, at + 1)
     }
+    // A later segment says how many records this one had: what its end lacks is lost, not torn.
+    if (endSeq !== Infinity && expected < endSeq) damage.push({ offset: good, bytes: fileBytes - good, records: endSeq - expected })
     return { goodBytes: good, fileBytes, nextSeq: expected, damage }
   } finally {
     closeSync(fd)

@@ -13,18 +13,17 @@ import {
   mkdirSync,
   openSync,
   readSync,
+  rmSync,
   statSync,
   statfsSync,
   unlinkSync,
   write,
-  writeFileSync,
   writeSync,
 } from 'node:fs'
-import { basename, join } from 'node:path'
 import { step } from '../diagnostics/step.ts'
-import { COLUMN, COLUMN_COUNT, Columns, Rows } from './columns.ts'
-import { KIND_EVENT, frameEvent, frameHead } from './frame.ts'
+import { COLUMN, COLUMN_COUNT, Columns, type Rows } from './columns.ts'
 import { TrunklineError } from '../errors.ts'
+import { appendRow, firstSeqOfPath, keepDamaged, mendHeader } from './mending.ts'
 import { type Damage, scanSegment } from './scan.ts'
 import {
   SEGMENT_HEADER_BYTES,
@@ -39,6 +38,7 @@ import {
 } from './segment-file.ts'
 
 const MAX_ROWS = 1_000_000
+const THREAD_POOL_FROM_BYTES = 256 * 1024
 
 export type SegmentWriterOptions = {
   readonly dir: string
@@ -50,6 +50,8 @@ export type SegmentWriterOptions = {
   readonly minFreeBytes: number
   /** At the byte cap: refuse new records, or let the oldest go for them (quarantine), settled or not. */
   readonly atCap: 'refuse' | 'evict'
+  /** Records below this are known to have been committed, whatever the files say: their numbers are never given out again. */
+  readonly minNextSeq?: number
   readonly nowMs: () => number
 }
 
@@ -147,7 +149,8 @@ export class SegmentWriter {
 
   /**
    * Writes whole groups of frames at the end, in order, and syncs. They count only once they are committed. Rolls to a
-   * new segment first when this one is full. Runs in the thread pool: the next groups are prepared meanwhile.
+   * new segment first when this one is full. Large groups run in the thread pool, and the next are prepared meanwhile;
+   * for small ones the way there and back would cost more than the write.
    */
   async write(groups: readonly Group[]): Promise<void> {
     if (this.#fd >= 0 && (this.#bytes >= this.#options.segmentBytes || this.#count >= MAX_ROWS)) this.#seal()
@@ -155,6 +158,16 @@ export class SegmentWriter {
     if (first === undefined) return
     if (this.#fd < 0) this.#create(first.firstSeq)
     const fd = this.#fd
+    if (groups.reduce((total, g) => total + g.frames.length, 0) < THREAD_POOL_FROM_BYTES) {
+      let at = this.#bytes
+      for (const { frames } of groups) {
+        for (let done = 0; done < frames.length;) done += writeSync(fd, frames, done, frames.length - done, at + done)
+        at += frames.length
+      }
+      step('log.written')
+      fdatasyncSync(fd)
+      return
+    }
     let position = this.#bytes
     for (const { frames } of groups) {
       for (let done = 0; done < frames.length;) done += await writeAt(fd, frames, done, position + done)
@@ -299,7 +312,8 @@ export class SegmentWriter {
       writeColumns(info, this.#columns.words())
       step('log.columns_written')
     } catch {
-      // Derived data: made anew at the next start.
+      // Derived data: made anew when somebody needs it. Those of an earlier stop would be taken for them.
+      rmSync(columnsPath(info.path), { force: true })
     }
     this.sealed.push(info)
     this.#sealedBytes += info.bytes
@@ -314,11 +328,16 @@ export class SegmentWriter {
     for (const [i, path] of paths.entries()) {
       const last = i === paths.length - 1
       const size = statSync(path).size
-      const header = readSegmentHeader(path)
+      const endSeq = firstSeqOfPath(paths[i + 1])
+      let header = readSegmentHeader(path)
       if (header === null) {
-        // Never finished being created, or its first 64 bytes are damaged: keep what is there out of the way.
-        if (size > SEGMENT_HEADER_BYTES) damage.push({ path, offset: 0, bytes: size, records: 0 })
-        keepDamaged(this.#options.dir, path, 0, size)
+        header = mendHeader(path, endSeq)
+        if (header !== null) damage.push({ path, offset: 0, bytes: SEGMENT_HEADER_BYTES, records: 0 })
+      }
+      if (header === null) {
+        // Never finished being created, or nothing in it can be read: keep what is there out of the way.
+        if (size > SEGMENT_HEADER_BYTES || !last) damage.push({ path, offset: 0, bytes: size, records: last ? 0 : endSeq - firstSeqOfPath(path) })
+        keepDamaged(path, 0, size)
         unlinkSync(path)
         continue
       }
@@ -328,19 +347,16 @@ export class SegmentWriter {
         continue
       }
       this.#use(-1, path, header)
-      const scan = scanSegment(path, header.firstSeq, firstSeqOfPath(paths[i + 1]), (b, at, offset) => {
-        const head = frameHead(b, at)
-        const rows = new Rows()
-        rows.add(head.kind === KIND_EVENT ? frameEvent(b, at).event : null, 0)
-        this.#columns.append(head.seq - this.#firstSeq, rows, offset)
+      const scan = scanSegment(path, header.firstSeq, endSeq, (b, at, offset) => {
+        const head = appendRow(this.#columns, header.firstSeq, b, at, offset)
         this.#count = head.seq - this.#firstSeq + 1
         this.#received(head.receivedAtMs)
       })
       for (const d of scan.damage) damage.push({ ...d, path })
       this.#bytes = scan.goodBytes
       if (scan.fileBytes > scan.goodBytes) {
-        tornBytes += scan.fileBytes - scan.goodBytes
-        keepDamaged(this.#options.dir, path, scan.goodBytes, scan.fileBytes)
+        if (scan.damage.at(-1)?.offset !== scan.goodBytes) tornBytes += scan.fileBytes - scan.goodBytes
+        keepDamaged(path, scan.goodBytes, scan.fileBytes)
       }
       this.#fd = openSync(path, 'r+')
       if (scan.fileBytes > scan.goodBytes) {
@@ -351,6 +367,12 @@ export class SegmentWriter {
     }
     const end = this.sealed.at(-1)
     this.nextSeq = this.#fd >= 0 ? this.#firstSeq + this.#count : end === undefined ? 1 : end.firstSeq + end.count
+    const lost = (this.#options.minNextSeq ?? 0) - this.nextSeq
+    if (lost > 0) {
+      damage.push({ path: paths.at(-1) ?? this.#options.dir, offset: this.#bytes, bytes: 0, records: lost })
+      if (this.#fd >= 0) this.#seal()
+      this.nextSeq += lost
+    }
     return { segments: paths.length, tornBytes, damage }
   }
 
@@ -367,10 +389,6 @@ function writeAt(fd: number, b: Buffer, offset: number, position: number): Promi
   })
 }
 
-/** First seq of the next segment: a frame numbered from there on is what a failed write left behind. */
-const firstSeqOfPath = (path: string | undefined): number =>
-  path === undefined ? Infinity : Number(basename(path, '.log'))
-
 export function syncDir(dir: string): void {
   const fd = openSync(dir, 'r')
   try {
@@ -378,21 +396,4 @@ export function syncDir(dir: string): void {
   } finally {
     closeSync(fd)
   }
-}
-
-/** Torn bytes were never acknowledged, but a person may want to look at them: at most 1 MiB of each is kept. */
-function keepDamaged(dir: string, path: string, from: number, to: number): void {
-  const bytes = Math.min(to - from, 1024 * 1024)
-  if (bytes <= 0) return
-  const b = Buffer.alloc(bytes)
-  const fd = openSync(path, 'r')
-  try {
-    readSync(fd, b, 0, bytes, from)
-  } finally {
-    closeSync(fd)
-  }
-  if (b.every((byte) => byte === 0)) return
-  const kept = join(dir, 'damaged')
-  mkdirSync(kept, { recursive: true, mode: 0o700 })
-  writeFileSync(join(kept, `${basename(path)}.${from}`), b, { mode: 0o600 })
 }

@@ -13,6 +13,7 @@ import { TrunklineError } from '../errors.ts'
 import type { FromWriter, SegmentsView, ToWriter } from './messages.ts'
 import { scanSegment } from './scan.ts'
 import { SegmentWriter } from './segment-writer.ts'
+import { packAnswers, unpackRequests } from './wire.ts'
 
 /** Everything the writer needs to know; sizes in bytes, times in ms. */
 export type WriterData = {
@@ -28,6 +29,8 @@ export type WriterData = {
   readonly maxBodyBytes: number
   readonly orgId: string | null
   readonly keysInMemory?: number
+  /** See SegmentWriterOptions. */
+  readonly minNextSeq?: number
 }
 
 const QUARANTINE_SEGMENT_BYTES = 16 * 1024 * 1024
@@ -51,6 +54,7 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
     maxAgeMs: data.maxAgeMs,
     minFreeBytes: data.minFreeBytes,
     atCap: 'refuse',
+    minNextSeq: data.minNextSeq ?? 1,
     nowMs,
   })
   const quarantine = new SegmentWriter({
@@ -67,6 +71,8 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
   mkdirSync(keysDir, { recursive: true, mode: 0o700 })
   const keys = new KnownKeys({ dir: keysDir, events, windowMs: data.dedupeWindowMs, memoryKeys: data.keysInMemory, replay: (from, each) => replay(events, from, each) })
 
+  /** Request buffers that have been read, to go back with the next answer. */
+  let spent: ArrayBuffer[] = []
   let sealed = -1
   let activeFirstSeq = -1
   let quarantineSeq = -1
@@ -87,22 +93,27 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
     const moved = events.sealed.length !== sealed || (active?.firstSeq ?? -1) !== activeFirstSeq
     if (moved || quarantine.nextSeq !== quarantineSeq) sendSegments()
     const frames = group.frames.map((b) => b.buffer as ArrayBuffer)
+    const buffers = spent
+    spent = []
     const frameBytes = group.frames.map((b) => b.length)
     step('intake.before_answer')
     post(
       {
         type: 'committed',
-        answers: group.answers,
+        answers: packAnswers(group.answers),
         frames,
         frameBytes,
         firstSeq: group.firstSeq,
         lastSeq: group.lastSeq,
         activeCount: active?.count ?? 0,
         activeBytes: active?.bytes ?? 0,
+        activeMinReceivedAtMs: active?.minReceivedAtMs ?? Infinity,
+        activeMaxReceivedAtMs: active?.maxReceivedAtMs ?? 0,
         counters: { ...log.counters, quarantineDropped: quarantine.goneRecords },
         totalBytes: events.totalBytes,
+        spent: buffers,
       },
-      frames,
+      [...frames, ...buffers],
     )
     mergeLater()
   }
@@ -126,15 +137,17 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
   }
 
   function retain(): void {
-    const gone = [...events.retain(), ...quarantine.retain()]
-    if (gone.length > 0) keys.dropBefore(events.firstSeq)
+    events.retain()
+    quarantine.retain()
+    // Also what made room for new records since: a key must not keep the file of a deleted record open.
+    keys.dropBefore(events.firstSeq)
     sendSegments()
   }
 
   parentPort?.on('message', (message: ToWriter) => {
     if (message.type === 'append') {
-      log.append(Buffer.from(message.buffer), message.requests)
-      post({ type: 'spent', buffer: message.buffer }, [message.buffer])
+      log.append(Buffer.from(message.buffer), unpackRequests(message.requests))
+      spent.push(message.buffer)
     } else if (message.type === 'release') {
       events.release(message.seq)
       void log.drained().then(retain)
@@ -171,7 +184,9 @@ function replay(events: SegmentWriter, fromSeq: number, each: (frames: Buffer, a
   for (const [i, segment] of all.entries()) {
     if (segment.firstSeq + segment.count <= fromSeq) continue
     scanSegment(segment.path, segment.firstSeq, all[i + 1]?.firstSeq ?? Infinity, (frames, at) => {
-      if (frameHead(frames, at).seq >= fromSeq) each(frames, at)
+      const { seq } = frameHead(frames, at)
+      // What is written but not committed is not in the log yet.
+      if (seq >= fromSeq && seq < events.nextSeq) each(frames, at)
     })
   }
 }

@@ -34,8 +34,8 @@ export function deliverStage(sink: Sink): Stage {
 /** No attempt was made, or it was cut short by our own stop. */
 const STOPPED: Outcome = retry('sink.stopped')
 
-/** Never rejects; aligned with `piece`. */
-async function deliverPiece(sink: Sink, piece: readonly Event[], signal: AbortSignal): Promise<readonly Outcome[]> {
+/** Gives one piece to the sink. Never rejects; aligned with `piece`. */
+export async function deliverPiece(sink: Sink, piece: readonly Event[], signal: AbortSignal): Promise<readonly Outcome[]> {
   try {
     const answers = await sink.deliver(piece, signal)
     return piece.map((_, i) => answers[i] ?? retry('sink.no_outcome', `the ${sink.kind} sink answered too few outcomes`))

@@ -38,13 +38,8 @@ export class EntityLines {
     return this.#lines.get(entity)?.[0] === seq
   }
 
-  /** The event is settled; answers the next of its line, which may go now. */
-  leave(event: Event, seq: number): number | null {
-    const entity = this.entityOf(event)
-    return entity === null ? null : this.drop(entity, seq)
-  }
-
-  drop(entity: string, seq: number): number | null {
+  /** The event is settled or given up; answers the next of its line, which may go now. */
+  leave(entity: string, seq: number): number | null {
     const line = this.#lines.get(entity)
     if (line === undefined) return null
     const at = line.indexOf(seq)

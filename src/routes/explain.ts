@@ -10,16 +10,9 @@ import type { Happening, Ledger } from './ledger.ts'
 import type { Route } from './route.ts'
 
 /** How an event ended, or where it is. */
-export type RouteOutcome =
-  | 'delivered'
-  | 'duplicate'
-  | 'not_matched'
-  | 'dropped'
-  | 'dead'
-  | 'retrying'
-  | 'held'
-  | 'waiting'
-  | 'not_offered'
+export const ROUTE_OUTCOMES = ['delivered', 'duplicate', 'not_matched', 'dropped', 'dead', 'retrying', 'held', 'waiting', 'not_offered'] as const
+
+export type RouteOutcome = (typeof ROUTE_OUTCOMES)[number]
 
 export type StageNote = {
   readonly stage: string

@@ -3,7 +3,8 @@
  * a percentile is right to 10 %. A few array increments per event.
  */
 const GROWTH = 1.1
-const BUCKETS = 200
+/** The last one begins above a hundred days. */
+const BUCKETS = 240
 
 export class Latency {
   readonly #counts = new Float64Array(BUCKETS)

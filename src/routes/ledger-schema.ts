@@ -37,6 +37,7 @@ const STEPS: readonly string[] = [
     per_second REAL, events INTEGER NOT NULL
   ) STRICT;
   `,
+  `ALTER TABLE revisions ADD COLUMN settled_above TEXT NOT NULL DEFAULT '[]';`,
 ]
 
 /** Brings the schema up to date; refuses a file written by a newer version. */

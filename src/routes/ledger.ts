@@ -87,7 +87,12 @@ export class Ledger {
   constructor(path: string) {
     this.db = new DatabaseSync(path)
     this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000')
-    migrate(this.db)
+    try {
+      migrate(this.db)
+    } catch (error) {
+      this.db.close()
+      throw error
+    }
   }
 
   /** State of a route, or null when it has never run here. */
@@ -126,6 +131,16 @@ export class Ledger {
     return this.all('SELECT name FROM routes ORDER BY name').map((row) => String(row['name']))
   }
 
+  /** The highest record number that a route has ever met; 0 when none has. */
+  seenThroughSeq(): number {
+    const row = this.get(`
+      SELECT max(seq) AS seq FROM (
+        SELECT position - 1 AS seq FROM routes
+        UNION ALL SELECT json_extract(value, '$[1]') FROM routes, json_each(above)
+        UNION ALL SELECT seq FROM pending UNION ALL SELECT seq FROM dead_letters)`)
+    return Number(row?.['seq'] ?? 0)
+  }
+
   /** Applies what a route has reached, all or nothing. `counts` are the new totals. */
   commit(changes: RouteChanges, totals: Counts): void {
     this.transaction(() => {
@@ -154,7 +169,14 @@ export class Ledger {
       for (const d of changes.dead) this.#bury(route, d)
       for (const seq of changes.revived) this.run(`UPDATE dead_letters SET state = 'redriven' WHERE route = ? AND seq = ?`, route, seq)
       for (const e of changes.expired)
-        this.run('INSERT INTO expired (route, from_seq, to_seq, at_ms, reason) VALUES (?, ?, ?, ?, ?)', route, e.fromSeq, e.toSeq, e.atMs, e.reason)
+        this.run(
+          'INSERT INTO expired (route, from_seq, to_seq, at_ms, reason) VALUES (?, ?, ?, ?, ?)',
+          route,
+          e.fromSeq,
+          e.toSeq,
+          e.atMs,
+          e.reason,
+        )
     })
   }
 
@@ -187,24 +209,45 @@ export class Ledger {
     }))
   }
 
-  /** Records the definition of a route in force from `fromSeq` on, when it differs from the last one. */
+  /**
+   * Records the definition of a route in force from `fromSeq` on, when it differs from the last one. What the route has
+   * settled or parked above its watermark by now met the definition before it.
+   */
   revise(route: string, fromSeq: number, revision: string, definition: string, atMs: number): void {
     const last = this.get('SELECT revision FROM revisions WHERE route = ? ORDER BY id DESC LIMIT 1', route)
     if (last !== undefined && String(last['revision']) === revision) return
-    this.run('INSERT INTO revisions (route, from_seq, revision, definition, at_ms) VALUES (?, ?, ?, ?, ?)', route, fromSeq, revision, definition, atMs)
+    const above = this.get('SELECT above FROM routes WHERE name = ?', route)?.['above'] ?? '[]'
+    this.run(
+      'INSERT INTO revisions (route, from_seq, revision, definition, at_ms, settled_above) VALUES (?, ?, ?, ?, ?, ?)',
+      route,
+      fromSeq,
+      revision,
+      definition,
+      atMs,
+      String(above),
+    )
   }
 
   /** The definition of a route in force when it met `seq`. */
   revisionAt(route: string, seq: number): { readonly revision: string; readonly definition: string } | null {
     const row =
-      this.get('SELECT revision, definition FROM revisions WHERE route = ? AND from_seq <= ? ORDER BY id DESC LIMIT 1', route, seq) ??
-      this.get('SELECT revision, definition FROM revisions WHERE route = ? ORDER BY id LIMIT 1', route)
+      this.get(
+        `SELECT revision, definition FROM revisions WHERE route = ? AND from_seq <= ?
+           AND NOT EXISTS (SELECT 1 FROM json_each(settled_above) r WHERE ? BETWEEN r.value ->> 0 AND r.value ->> 1)
+         ORDER BY id DESC LIMIT 1`,
+        route,
+        seq,
+        seq,
+      ) ?? this.get('SELECT revision, definition FROM revisions WHERE route = ? ORDER BY id LIMIT 1', route)
     return row === undefined ? null : { revision: String(row['revision']), definition: String(row['definition']) }
   }
 
   /** Forgets what belongs to records the log no longer has. Dead letters stay: they carry their own bytes. */
   forgetBefore(seq: number): void {
-    this.run(`DELETE FROM history WHERE seq < ? AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.route = history.route AND d.seq = history.seq)`, seq)
+    this.run(
+      `DELETE FROM history WHERE seq < ? AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.route = history.route AND d.seq = history.seq)`,
+      seq,
+    )
     this.run('DELETE FROM expired WHERE to_seq < ?', seq)
   }
 
@@ -234,11 +277,11 @@ export class Ledger {
   }
 
   get(sql: string, ...values: SQLInputValue[]): Record<string, unknown> | undefined {
-    return this.#prepare(sql).get(...values) as Record<string, unknown> | undefined
+    return this.#prepare(sql).get(...values)
   }
 
   all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
-    return this.#prepare(sql).all(...values) as Record<string, unknown>[]
+    return this.#prepare(sql).all(...values)
   }
 
   close(): void {

@@ -36,6 +36,19 @@ export class Progress {
     return this.#settledAbove.some(([from, to]) => seq >= from && seq <= to)
   }
 
+  /** What of `from..to` was not settled before a restart, as ranges. */
+  unsettled(from: number, to: number): Range[] {
+    const ranges: Range[] = []
+    let next = from
+    for (const [a, b] of this.#settledAbove) {
+      if (a > to) break
+      if (a > next) ranges.push([next, a - 1])
+      next = Math.max(next, b + 1)
+    }
+    if (next <= to) ranges.push([next, to])
+    return ranges
+  }
+
   isTaken(seq: number): boolean {
     return this.#inFlight.has(seq)
   }
@@ -71,4 +84,15 @@ export class Progress {
     for (const [a, b] of this.#settledAbove) if (b >= this.#frontier) ranges.push([Math.max(a, this.#frontier), b])
     return ranges
   }
+}
+
+/** Numbers as ranges without gaps. */
+export function rangesOf(seqs: readonly number[]): Range[] {
+  const ranges: [number, number][] = []
+  for (const seq of seqs.toSorted((a, b) => a - b)) {
+    const last = ranges.at(-1)
+    if (last !== undefined && last[1] === seq - 1) last[1] = seq
+    else ranges.push([seq, seq])
+  }
+  return ranges
 }

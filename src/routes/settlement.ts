@@ -10,9 +10,9 @@ import type { Outcome } from '../pipeline/outcome.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { frameHead } from '../log/frame.ts'
 import type { Counts, DeadLetterRow, Happening, Ledger, Pending, RouteChanges } from './ledger.ts'
-import type { Progress } from './progress.ts'
+import type { Progress, Range } from './progress.ts'
 import { Latency } from './latency.ts'
-import type { Job } from './route.ts'
+import type { Job } from './supply.ts'
 
 export type SettlementOptions = {
   readonly route: string
@@ -22,6 +22,8 @@ export type SettlementOptions = {
   readonly counts: Counts
   readonly clock: Clock
   readonly warn: (code: string, message: string) => void
+  /** Ends the trying again of a commit that fails: the route stops. */
+  readonly signal: AbortSignal
 }
 
 const COMMIT_RETRY_MS = 500
@@ -41,11 +43,20 @@ export class Settlement {
   #revived: number[] = []
   #expired: RouteChanges['expired'][number][] = []
   #scheduled: Promise<void> | null = null
+  #sinkPosition: string | null = null
 
   constructor(options: SettlementOptions) {
     this.#o = options
     this.counts = options.counts
     this.committedPosition = options.progress.position
+  }
+
+  /**
+   * Takes the sink's position: what is settled by now is all that the sink has delivered. A position read at the time of
+   * a commit may be one from the middle of a batch, ahead of the progress it is stored with.
+   */
+  sinkReached(): void {
+    this.#sinkPosition = this.#o.sink.position()
   }
 
   delivered(job: Job, nowMs: number): void {
@@ -56,20 +67,44 @@ export class Settlement {
     this.#happened(job, 'delivered', job.attempt + 1, 'deliver', 'redrive', null, nowMs)
   }
 
-  dropped(outcome: Outcome & { type: 'drop' }): void {
+  dropped(job: Job, outcome: Outcome & { type: 'drop' }, stage: string, nowMs: number): void {
     // What matched no topic is counted by reason alone: keys there are as many as topics.
     if (outcome.reason === 'duplicate') this.#count('duplicate')
     else if (outcome.reason.startsWith('match.')) this.#count('not_matched')
-    else this.#count(`dropped|${outcome.reason}|${outcome.key ?? ''}`)
+    else {
+      this.#count(`dropped|${outcome.reason}|${outcome.key ?? ''}`)
+      this.#happened(job, 'dropped', job.attempt, stage, outcome.reason, outcome.key, nowMs)
+    }
   }
 
   damaged(records: number): void {
     this.#count('damaged', records)
   }
 
-  expired(fromSeq: number, toSeq: number, reason: string): void {
-    this.#count(`dropped|${reason}|`, toSeq - fromSeq + 1)
-    this.#expired.push({ fromSeq, toSeq, atMs: this.#o.clock.nowMs(), reason })
+  /** Records given up unseen. */
+  expired(ranges: readonly Range[], reason: string): void {
+    const atMs = this.#o.clock.nowMs()
+    for (const [fromSeq, toSeq] of ranges) {
+      this.#count(`dropped|${reason}|`, toSeq - fromSeq + 1)
+      this.#expired.push({ fromSeq, toSeq, atMs, reason })
+    }
+  }
+
+  /** A parked record that can no longer be read: no delivery must be concluded from its absence. */
+  lost(pending: Pending, nowMs: number): void {
+    this.#count('damaged')
+    const { seq, attempt } = pending
+    this.#happenings.push({
+      route: this.#o.route,
+      seq,
+      atMs: nowMs,
+      what: 'dropped',
+      attempt,
+      stage: 'deliver',
+      reason: 'log.record_lost',
+      detail: null,
+      origin: pending.state === 'redrive' ? 'redrive' : 'live',
+    })
   }
 
   failed(job: Job, attempt: number, outcome: Outcome & { type: 'retry' | 'dead' }, stage: string, nowMs: number): void {
@@ -123,7 +158,7 @@ export class Settlement {
     void this.commit()
   }
 
-  /** Resolves when everything gathered so far is committed. Calls in one turn of the event loop share a transaction. */
+  /** Resolves when everything gathered so far is committed, or the route stops. Calls in one turn of the event loop share a transaction. */
   commit(): Promise<void> {
     this.#scheduled ??= this.#commitNext()
     return this.#scheduled
@@ -147,19 +182,23 @@ export class Settlement {
         this.#commitNow()
         return
       } catch (error) {
-        this.#o.warn('route.commit_failed', `route ${this.#o.route}: progress could not be stored: ${(error as Error).message}; trying again`)
-        await this.#o.clock.wait(COMMIT_RETRY_MS)
+        if (this.#o.signal.aborted) return
+        this.#o.warn(
+          'route.commit_failed',
+          `route ${this.#o.route}: progress could not be stored: ${(error as Error).message}; trying again`,
+        )
+        await this.#o.clock.wait(COMMIT_RETRY_MS, this.#o.signal)
       }
     }
   }
 
   #commitNow(): void {
-    const { progress, ledger, sink, route } = this.#o
+    const { progress, ledger, route } = this.#o
     const changes: RouteChanges = {
       route,
       position: progress.position,
       above: progress.above(),
-      sinkPosition: sink.position(),
+      sinkPosition: this.#sinkPosition,
       counts: this.counts,
       park: [...this.#park.values()],
       unpark: [...this.#unpark],
@@ -186,7 +225,7 @@ export class Settlement {
 
   #count(key: string, by = 1): void {
     const known = this.counts[key]
-    if (known === undefined && Object.keys(this.counts).length >= MAX_COUNT_KEYS) {
+    if (known === undefined && key.startsWith('dropped|') && Object.keys(this.counts).length >= MAX_COUNT_KEYS) {
       const rest = `${key.split('|').slice(0, 2).join('|')}|*`
       this.counts[rest] = (this.counts[rest] ?? 0) + by
     } else this.counts[key] = (known ?? 0) + by

@@ -1,6 +1,6 @@
 /**
  * The process under test: the real service from the configuration file in the folder it is started in. Says
- * `{"url":...}` on stdout when it serves; SIGTERM drains, a second one ends it at once; exits 2 when it must not start.
+ * `{"url":...,"pid":...}` on stdout when it serves; SIGTERM drains, a second one ends it at once; exits 2 when it must not start.
  */
 import { writeSync } from 'node:fs'
 import { loadConfig } from '../../src/config/load.ts'
@@ -32,7 +32,7 @@ else
         process.exit(1)
       },
     )
-    writeSync(1, `${JSON.stringify({ url: service.url })}\n`)
+    writeSync(1, `${JSON.stringify({ url: service.url, pid: process.pid })}\n`)
   } catch (error) {
     if (!(error instanceof TrunklineError)) throw error
     fail(`${error.code}: ${error.message}`)

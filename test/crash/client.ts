@@ -4,16 +4,22 @@
  */
 import assert from 'node:assert/strict'
 import { Agent, request } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Oracle, Shipment } from './traffic.ts'
 import { Traffic } from './traffic.ts'
 
+/** Between two requests of a sender, so that the routes can keep up over hundreds of lives. */
+const MOST_PAUSE_MS = 40
+
 export class Client {
+  readonly #random: () => number
   readonly #oracle: Oracle
   readonly #senders: { traffic: Traffic; unacknowledged: Shipment | null }[]
   #agent = new Agent({ keepAlive: true })
 
   constructor(oracle: Oracle, senders: number, random: () => number) {
     this.#oracle = oracle
+    this.#random = random
     this.#senders = Array.from({ length: senders }, (_, i) => ({ traffic: new Traffic(oracle, `s${i}`, random), unacknowledged: null }))
   }
 
@@ -22,7 +28,7 @@ export class Client {
   }
 
   /** Sends until `stop` aborts or the service is gone. With `onlyRest`, only what is still not acknowledged. */
-  async run(url: string, stop: AbortSignal, onlyRest = false): Promise<void> {
+  async run(url: string, stop: AbortSignal, onlyRest: boolean = false): Promise<void> {
     this.#agent = new Agent({ keepAlive: true })
     await Promise.all(
       this.#senders.map(async (sender) => {
@@ -37,6 +43,7 @@ export class Client {
           this.#check(shipment, answer)
           this.#oracle.acknowledge(shipment, Date.now())
           sender.unacknowledged = null
+          await pause(this.#random() * MOST_PAUSE_MS)
         }
       }),
     )

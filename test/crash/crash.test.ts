@@ -10,9 +10,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { DURABLE_STEPS } from '../../src/diagnostics/step.ts'
+import { fsck } from '../../src/log/fsck.ts'
 import { Client } from './client.ts'
 import { judgeFiles, judgeOrder, judgeQuarantine, judgeReceiver, linesOf } from './judge.ts'
-import { type Ended, begin } from './process.ts'
+import { type Ended, type Life, begin } from './process.ts'
 import { type FlakyReceiver, flakyReceiver } from './receiver.ts'
 import { HTTP_CONCURRENCY, MAX_AGE_MS, MAX_ATTEMPTS, getJson, makeScene, quarantined, redrive, removeScene, settled } from './scene.ts'
 import { Oracle } from './traffic.ts'
@@ -36,7 +37,7 @@ test(`${CYCLES} kills lose nothing that was acknowledged and double nothing (see
   const random = seeded(SEED)
   const receiver = await flakyReceiver(random)
   const cwd = makeScene(receiver.url)
-  const world: World = { cwd, receiver, oracle: new Oracle(), random, reached: new Map(), kills: 0 }
+  const world: World = { cwd, receiver, oracle: new Oracle(), random, reached: new Map(), kills: 0, life: null }
   const client = new Client(world.oracle, SENDERS, random)
   let ok = false
   try {
@@ -44,6 +45,7 @@ test(`${CYCLES} kills lose nothing that was acknowledged and double nothing (see
     await judge(world, client, (message) => t.diagnostic(message))
     ok = true
   } finally {
+    world.life?.kill('SIGKILL')
     await receiver.close()
     if (ok) removeScene(cwd)
     else t.diagnostic(`the data is kept in ${cwd}`)
@@ -58,14 +60,19 @@ type World = {
   /** How often the process was killed at a step. */
   readonly reached: Map<string, number>
   kills: number
+  /** The process that runs now. */
+  life: Life | null
 }
 
 /** One life: start, send, die. */
 async function live(world: World, client: Client, cycle: number): Promise<void> {
   const { random } = world
-  const step = cycle % 3 === 2 ? null : (DURABLE_STEPS[Math.floor(cycle * (2 / 3)) % DURABLE_STEPS.length] ?? null)
+  // Two lives in three end at a step, in turn; a short run begins with another step each time.
+  const turn = Math.floor(cycle / 3) * 2 + (cycle % 3) + SEED
+  const step = cycle % 3 === 2 ? null : (DURABLE_STEPS[turn % DURABLE_STEPS.length] ?? null)
   const killAt = step === null ? null : `${step}:${1 + Math.floor(random() * (COMES_OFTEN[step] ?? 1))}`
   const life = begin({ cwd: world.cwd, env: ENV, ...(killAt === null ? {} : { killAt }) })
+  world.life = life
   const early = step === null && random() < 0.2
   const over = new AbortController()
   if (early) void pause(50 + random() * 500).then(() => life.kill('SIGKILL'))
@@ -110,8 +117,9 @@ function assertKilled(ended: Ended): void {
 async function judge(world: World, client: Client, say: (message: string) => void): Promise<void> {
   const { cwd, receiver, oracle } = world
   const life = begin({ cwd, env: ENV })
+  world.life = life
   const url = await life.url
-  assert.ok(url !== null, (await life.ended).stderr)
+  if (url === null) assert.fail((await life.ended).stderr)
   await client.run(url, new AbortController().signal, true)
   assert.equal(client.unacknowledged, 0, 'a clean service acknowledges everything')
   receiver.flaky = false
@@ -142,6 +150,8 @@ async function judge(world: World, client: Client, say: (message: string) => voi
   judgeOrder(oracle, ordered, findings)
   const repeats = judgeReceiver(oracle, receiver, world.kills * HTTP_CONCURRENCY, findings)
   if (oracle.longestMs > MAX_AGE_MS / 2) findings.push(`the machine is too slow for this test: an acknowledgement took ${oracle.longestMs} ms, repetitions are known for ${MAX_AGE_MS} ms`)
+  const checked = fsck(join(cwd, '.trunkline'), { repair: false })
+  if (!checked.ok) findings.push(`fsck: ${JSON.stringify({ ...checked, segments: checked.segments.filter((s) => !s.readable || s.damage.length > 0 || s.tornBytes > 0) })}`)
   const damaged = join(cwd, '.trunkline', 'log', 'damaged')
   say(`${world.kills} kills; ${oracle.acknowledged.size} events, ${accepted} records, ${oracle.quarantined.size} quarantined, ${repeats} HTTP repeats, ${redriven} redriven`)
   say(`killed at: ${[...world.reached].map(([step, times]) => `${step} ${times}`).join(', ')}; torn ends kept: ${existsSync(damaged)}`)
