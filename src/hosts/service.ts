@@ -61,6 +61,7 @@ const HOUSEKEEPING_MS = 1_000
 const CALL_EVERY_MS = 12_000
 const MIN_CHECK_MS = 50
 const MAX_CHECK_MS = 2_000
+const BATCH_GAP_MS = 4
 const WARN_AT = 0.8
 
 /** Starts the service; rejects with a coded error, having started nothing, when it must not run. */
@@ -204,7 +205,7 @@ function openRoute(config: RouteConfig, rooms: { log: Log; ledger: Ledger; logge
   if (config.topics !== null) shaping.push(matchStage(compileTopics(config.topics, KNOWN_TOPICS)))
   if (config.dedupe) shaping.push(verdictDedupe)
   const sink = createSink(config.sink, { clock, document: toDocument, name: config.name, version: VERSION, warn: (message) => warn('sink.warning', message) })
-  return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, warn })
+  return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
 }
 
 function dispatch(

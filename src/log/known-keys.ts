@@ -66,6 +66,7 @@ export class KnownKeys {
   forget(): void {
     this.#index.close()
     this.#index = this.#openIndex()
+    this.#lastAdded = -1
     this.#relearn()
   }
 

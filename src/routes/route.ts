@@ -28,6 +28,11 @@ export type RouteOptions = {
   readonly shaping: readonly Stage[]
   readonly clock: Clock
   readonly random: () => number
+  /**
+   * Rest after a small batch to a sink that takes large ones, ms, so that under load a sync and a commit serve many
+   * events. Adds at most that much to an event's way. Default 0.
+   */
+  readonly batchGapMs?: number
   readonly warn: (code: string, message: string) => void
 }
 
@@ -46,7 +51,12 @@ export class Route {
   #stopping = false
   #wake: (() => void) | null = null
   #woken = false
+  /** Aborts when the route begins to stop: nothing rests any more. */
+  readonly #stopped = new AbortController()
+  /** Aborts when it gives up on what is in flight. */
   readonly #abort = new AbortController()
+  /** Stopping, but still delivering what is at hand. */
+  #draining = false
   #loop: Promise<void> = Promise.resolve()
   #sinkError: string | null = null
   lastDeliveredAtMs: number | null = null
@@ -185,12 +195,18 @@ export class Route {
     if (this.#supply.expireBefore(seq)) this.wake()
   }
 
-  /** Lets what is in flight finish for `drainMs`, then gives up on it (it is repeated after the next start). */
+  /**
+   * Delivers what is at hand for at most `drainMs`, then gives up on what is in flight (it is repeated after the next
+   * start). What waits for a time of its own (backoff, an open breaker, another event) is not waited for.
+   */
   async stop(drainMs: number): Promise<void> {
+    this.#draining = drainMs > 0
     this.#stopping = true
+    this.#stopped.abort()
     this.wake()
     const timeout = this.#o.clock.wait(drainMs, this.#abort.signal)
     await Promise.race([this.#loop, timeout])
+    this.#draining = false
     this.#abort.abort()
     await this.#loop
     await this.#settlement.flush()
@@ -198,7 +214,7 @@ export class Route {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopping) {
+    while (!this.#stopping || this.#draining) {
       this.#woken = false
       let moved = false
       try {
@@ -211,6 +227,7 @@ export class Route {
         await this.#sleep(1_000)
         continue
       }
+      if (this.#draining && !moved && this.#running === 0) break
       if (!moved && !this.#woken) await this.#sleep(this.#idleMs())
     }
     while (this.#running > 0) {
@@ -236,7 +253,7 @@ export class Route {
   }
 
   #mayStart(): boolean {
-    if (this.#stopping || this.#paused || this.#running >= this.#o.sink.concurrency) return false
+    if ((this.#stopping && !this.#draining) || this.#paused || this.#running >= this.#o.sink.concurrency) return false
     return this.#breaker.readyAtMs(this.#o.clock.nowMs()) === 0
   }
 
@@ -271,6 +288,8 @@ export class Route {
       waiting = held
       if (held.length > 0) await this.#o.clock.wait(untilMs - now, this.#abort.signal)
     }
+    const { batchGapMs = 0, sink } = this.#o
+    if (batchGapMs > 0 && jobs.length * 8 < sink.maxBatch) await this.#o.clock.wait(batchGapMs, this.#stopped.signal)
     this.#running--
     this.wake()
   }

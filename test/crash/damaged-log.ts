@@ -94,16 +94,7 @@ export type Opened = {
 
 /** Opens what is in `dir` as the service does, and reads everything, in steps of `chunkBytes`. */
 export async function openAll(sample: Sample, dir: string, options: { readonly chunkBytes: number; readonly minNextSeq?: number; readonly keys?: boolean }): Promise<Opened> {
-  const writer = new SegmentWriter({
-    dir: join(dir, 'log'),
-    segmentBytes: 6 * 1024,
-    maxBytes: 2 ** 40,
-    maxAgeMs: 2 ** 40,
-    minFreeBytes: 0,
-    atCap: 'refuse',
-    nowMs: () => 1_765_552_000_000,
-    ...(options.minNextSeq === undefined ? {} : { minNextSeq: options.minNextSeq }),
-  })
+  const writer = openWriter(dir, options.minNextSeq)
   const reader = new LogReader(LOG_ID)
   reader.update({ sealed: [...writer.sealed], active: writer.active, nextSeq: writer.nextSeq })
   const read = new Map<number, Buffer>()
@@ -121,8 +112,28 @@ export async function openAll(sample: Sample, dir: string, options: { readonly c
   return { read, damaged, nextSeq: reader.nextSeq, tornBytes, damagedRecords: damage.reduce((n, d) => n + d.records, 0), known }
 }
 
+export function openWriter(dir: string, minNextSeq: number = 1): SegmentWriter {
+  return new SegmentWriter({
+    dir: join(dir, 'log'),
+    segmentBytes: 6 * 1024,
+    maxBytes: 2 ** 40,
+    maxAgeMs: 2 ** 40,
+    minFreeBytes: 0,
+    atCap: 'refuse',
+    minNextSeq,
+    nowMs: () => 1_765_552_000_000,
+  })
+}
+
 function knownIn(sample: Sample, dir: string, events: SegmentWriter): number[] {
-  const keys = new KnownKeys({
+  const keys = openKeys(dir, events)
+  const known = sample.frames.map((frame) => keys.firstOf(frame.key, 0))
+  keys.close()
+  return known
+}
+
+export function openKeys(dir: string, events: SegmentWriter): KnownKeys {
+  return new KnownKeys({
     dir: join(dir, 'keys'),
     events,
     windowMs: null,
@@ -133,7 +144,4 @@ function knownIn(sample: Sample, dir: string, events: SegmentWriter): number[] {
         })
     },
   })
-  const known = sample.frames.map((frame) => keys.firstOf(frame.key, 0))
-  keys.close()
-  return known
 }

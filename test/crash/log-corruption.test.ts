@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Log } from '../../src/log/log.ts'
-import { type Opened, type Sample, append, makeSample, openAll, place, writerData } from './damaged-log.ts'
+import { type Opened, type Sample, append, makeSample, openAll, openKeys, openWriter, place, writerData } from './damaged-log.ts'
 
 const HEADER_BYTES = 64
 const SECTOR_BYTES = 512
@@ -151,6 +151,24 @@ describe('a damaged log', () => {
       for (const at of dense) await check(file, flipped(bytes, at), 0, 0, { keys: true })
       for (let length = 0; length < bytes.length; length += 509) await check(file, bytes.subarray(0, length), 0, 0, { keys: true })
     }
+  })
+
+  test('a key file found damaged while records are not yet in the log refuses them, and knows everything afterwards', () => {
+    const file = [...sample.files.keys()].find((name) => name.endsWith('.run')) ?? ''
+    // The first page of entries; it is read only when a key is looked for.
+    place(sample, dir, file, flipped(bytesOf(file), 4096 + 5))
+    const events = openWriter(dir)
+    const keys = openKeys(dir, events)
+    const prepared = Buffer.alloc(16, 7)
+    const all = sample.frames.map((f) => f.key)
+    keys.add(prepared, events.nextSeq)
+    assert.throws(() => all.map((key) => keys.firstOf(key, 0)), { code: 'keys.damaged' })
+    assert.throws(() => keys.firstOf(prepared, 0), { code: 'keys.damaged' }, 'never answers that a prepared record is new')
+    keys.forget()
+    assert.deepEqual(all.map((key) => keys.firstOf(key, 0)), sample.frames.map((f) => f.seq))
+    assert.equal(keys.firstOf(prepared, 0), -1)
+    keys.close()
+    events.close()
   })
 
   test('the real writer takes repetitions of lost records as new and those of others as duplicates', async (t) => {

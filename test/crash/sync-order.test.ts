@@ -29,7 +29,7 @@ test('system calls: each record is written, then synced, then answered', { skip:
   for (const call of calls) {
     const segment = /\/log\/\d{16}\.log$/.test(call.path)
     if (segment && call.name.startsWith('pwrite')) for (const seq of seqsIn(call.bytes)) written.set(seq, { at: call.end, path: call.path })
-    else if (segment && /sync$/.test(call.name)) syncs.push({ path: call.path, from: call.start, to: call.end })
+    else if (segment && call.name.endsWith('sync')) syncs.push({ path: call.path, from: call.start, to: call.end })
     else if (call.path.startsWith('socket:') || call.path.startsWith('TCP')) for (const seq of answeredIn(call.bytes)) told.set(seq, call.start)
   }
   assert.deepEqual([...told.keys()].sort((a, b) => a - b), answers.map(seqOf).sort((a, b) => a - b), 'every 202 is in the trace')

@@ -24,6 +24,7 @@ for (const { block, dir, name } of new Set([...typed, ...configs])) {
 
 test('TypeScript snippets type-check', () => {
   assert.ok(typed.length > 0)
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({
