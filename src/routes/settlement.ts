@@ -32,7 +32,7 @@ const MAX_COUNT_KEYS = 2_000
 
 export class Settlement {
   readonly counts: Counts
-  /** Receipt to delivery, first attempts and retries alike. */
+  /** Receipt to delivery, first attempts and retries alike; redrives, which wait for a person, are not in it. */
   readonly latency: Latency = new Latency()
   committedPosition: number
   readonly #o: SettlementOptions
@@ -60,9 +60,12 @@ export class Settlement {
   }
 
   delivered(job: Job, nowMs: number): void {
-    this.#count('delivered')
-    this.latency.add(nowMs - job.event.receivedAtMs)
-    if (job.origin === 'live') return
+    // A redriven event has ended before, as dead: counted apart, so that the outcomes of a route add up to its records.
+    this.#count(job.origin === 'live' ? 'delivered' : 'redelivered')
+    if (job.origin === 'live') {
+      this.latency.add(nowMs - job.event.receivedAtMs)
+      return
+    }
     this.#revived.push(job.seq)
     this.#happened(job, 'delivered', job.attempt + 1, 'deliver', 'redrive', null, nowMs)
   }

@@ -12,7 +12,10 @@ export function assertShows(shown: string, actual: string, place: string): void 
     if (line === '...') continue
     const wanted = patternOf(line)
     const found = lines.findIndex((candidate, at) => at >= from && wanted.test(candidate))
-    assert.ok(found >= 0, `${place} shows this line, and the command does not:\n  ${line}\nThe command printed:\n${lines.slice(from).join('\n')}`)
+    assert.ok(
+      found >= 0,
+      `${place} shows this line, and the command does not:\n  ${line}\nThe command printed:\n${lines.slice(from).join('\n')}`,
+    )
     from = found + 1
   }
 }

@@ -28,14 +28,16 @@ export type Block = {
 /** Paths of all pages, README first. */
 export function pages(): readonly string[] {
   const inDocs = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-  return ['README.md', 'CONTRIBUTING.md', ...inDocs.filter((path) => path.endsWith('.md')).map((path) => join('docs', path))].toSorted((a, b) =>
-    a === 'README.md' ? -1 : b === 'README.md' ? 1 : a.localeCompare(b),
+  return ['README.md', 'CONTRIBUTING.md', ...inDocs.filter((path) => path.endsWith('.md')).map((path) => join('docs', path))].toSorted(
+    (a, b) => (a === 'README.md' ? -1 : b === 'README.md' ? 1 : a.localeCompare(b)),
   )
 }
 
 /** Pages whose blocks are run. The other pages have at most snippets. */
 export function pagesThatRun(): readonly string[] {
-  return pages().filter((page) => page === 'README.md' || /^docs\/(?:tutorial|how-to)\//.test(page) || page === 'docs/reference/http-api.md')
+  return pages().filter(
+    (page) => page === 'README.md' || /^docs\/(?:tutorial|how-to)\//.test(page) || page === 'docs/reference/http-api.md',
+  )
 }
 
 export function read(page: string): string {
@@ -78,7 +80,9 @@ export function fileOf(block: Block): string | null {
 
 /** A page's links to other pages and files, without those into the web: target path in the tree, and the anchor. */
 export function linksOf(page: string): readonly { readonly target: string; readonly anchor: string | null }[] {
-  const prose = read(page).replaceAll(/^(`{3,})[^\n]*\n[\s\S]*?\n\1$/gm, '').replaceAll(/`[^`\n]*`/g, '')
+  const prose = read(page)
+    .replaceAll(/^(`{3,})[^\n]*\n[\s\S]*?\n\1$/gm, '')
+    .replaceAll(/`[^`\n]*`/g, '')
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
     if (/^[a-z]+:/.test(link)) return []
     const [path = '', anchor = null] = link.split('#')
@@ -90,5 +94,12 @@ export function linksOf(page: string): readonly { readonly target: string; reado
 /** The anchors of a page's headings, as GitHub makes them. */
 export function anchorsOf(page: string): ReadonlySet<string> {
   const headings = read(page).matchAll(/^#{1,6} (.+)$/gm)
-  return new Set([...headings].map(([, text = '']) => text.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-')))
+  return new Set(
+    [...headings].map(([, text = '']) =>
+      text
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
 }

@@ -37,7 +37,9 @@ export class PageShell {
     writeFileSync(join(this.#home, 'cwd'), this.folder)
     writeFileSync(join(this.#home, 'state'), '')
     const port = String(ports.get('4680'))
-    const kept = Object.entries(process.env).filter(([name]) => !/^(?:TRUNKLINE_|npm_|NODE_)/i.test(name) && name !== 'INIT_CWD' && name !== 'CI')
+    const kept = Object.entries(process.env).filter(
+      ([name]) => !/^(?:TRUNKLINE_|npm_|NODE_)/i.test(name) && name !== 'INIT_CWD' && name !== 'CI',
+    )
     this.#env = {
       ...(Object.fromEntries(kept) as Record<string, string>),
       PATH: [commands, join(ROOT, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(':'),
@@ -72,7 +74,10 @@ export class PageShell {
       const ran = await this.#toItsEnd(block)
       const shown = until === null || ran.all.includes(unquoted(until))
       if (shown && ran.code === expected) return ran
-      if (until === null || Date.now() > deadline) throw new Error(`${placeOf(block)}: exit code ${ran.code}, expected ${expected}${shown ? '' : ` and ${until}`}\n${ran.all}\n${this.#allTerminals()}`)
+      if (until === null || Date.now() > deadline)
+        throw new Error(
+          `${placeOf(block)}: exit code ${ran.code}, expected ${expected}${shown ? '' : ` and ${until}`}\n${ran.all}\n${this.#allTerminals()}`,
+        )
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
     }
   }
@@ -83,7 +88,10 @@ export class PageShell {
   }
 
   async #toItsEnd(block: Block): Promise<Ran> {
-    const child = this.#bash(block, 'trap \'code=$?; set +e; { export -p; declare -f; } > "$DOCS_STATE"; pwd > "$DOCS_CWD"; exit $code\' EXIT')
+    const child = this.#bash(
+      block,
+      'trap \'code=$?; set +e; { export -p; declare -f; } > "$DOCS_STATE"; pwd > "$DOCS_CWD"; exit $code\' EXIT',
+    )
     const output = new Output(child)
     const timer = setTimeout(() => killGroup(child, 'SIGKILL'), LIMIT_MS)
     const [code] = (await once(child, 'close')) as [number | null]

@@ -9,7 +9,9 @@ import { decode } from '../../src/event/decode.ts'
 import { ROOT, blocksOf, noteOf, placeOf, read } from './_pages.ts'
 
 const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !/(?:^|\/)_/.test(path) && !/^(?:testing|bench|simulator)\//.test(path))
+  .filter(
+    (path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !/(?:^|\/)_/.test(path) && !/^(?:testing|bench|simulator)\//.test(path),
+  )
   .map((path) => readFileSync(join(ROOT, 'src', path), 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, ''))
 
 /** Texts in the source that look like codes and are none: files, option paths, ends of topics, names of sources and channels. */
@@ -29,7 +31,11 @@ test('errors.md has every code of the source, and no other', () => {
   const areas = new Set(codes.map((code) => code.split('.')[0]))
   const onPage = [...page.matchAll(/^\| `([a-z_]+\.[a-z_-]+)` \|/gm)].map(([, code = '']) => code)
   assert.ok(onPage.length > 50)
-  assert.deepEqual(onPage.filter((code) => !used.has(code) || !areas.has(code.split('.')[0])), [], 'these are nowhere in the source')
+  assert.deepEqual(
+    onPage.filter((code) => !used.has(code) || !areas.has(code.split('.')[0])),
+    [],
+    'these are nowhere in the source',
+  )
 })
 
 test('metrics.md has every metric, and no other', () => {
@@ -38,7 +44,8 @@ test('metrics.md has every metric, and no other', () => {
   assert.ok(used.length > 10)
   assert.deepEqual(names(read('docs/reference/metrics.md')), used)
   const alerts = blocksOf('docs/how-to/run-in-production.md').filter(({ lang }) => lang === 'yaml')
-  for (const { text } of alerts) for (const name of names(text)) assert.ok(used.includes(name), `the alerts use ${name}, which is not there`)
+  for (const { text } of alerts)
+    for (const name of names(text)) assert.ok(used.includes(name), `the alerts use ${name}, which is not there`)
 })
 
 test('cli.md is what the command prints', async () => {
@@ -47,7 +54,8 @@ test('cli.md is what the command prints', async () => {
 
 test('formats.md: every example is the format it stands for', () => {
   const examples = blocksOf('docs/reference/formats.md').filter((block) => noteOf(block, 'format:') !== null)
-  assert.deepEqual(examples.map((block) => noteOf(block, 'format:')).toSorted(), ['custom-bus', 'eventbridge', 'eventbridge-dlq', 'notification', 'webhook'])
+  const shown = new Set(examples.map((block) => noteOf(block, 'format:')))
+  assert.deepEqual(shown, new Set(['eventbridge', 'notification', 'eventbridge-dlq', 'custom-bus', 'webhook']))
   for (const block of examples) {
     const [first] = decode(Buffer.from(block.text), { maxBytes: 1_000_000 })
     assert.ok(first?.ok === true, `${placeOf(block)} does not decode`)

@@ -11,16 +11,22 @@ import { ROOT } from './_pages.ts'
 test('npm start is ready and stops', { timeout: 90_000 }, async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'trunkline-start-'))
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TRUNKLINE_')))
-  const child = spawn('npm', ['start', '--', '--port', '0', '--data-dir', dataDir], { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('npm', ['start', '--', '--port', '0', '--data-dir', dataDir], {
+    cwd: ROOT,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const closed = once(child, 'close')
   try {
     let output = ''
     const url = await new Promise<string>((resolve, reject) => {
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-        const found = /ready on (http:\S+)/.exec(output)
-        if (found !== null) resolve(found[1] ?? '')
-      })
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding('utf8').on('data', (text: string) => {
+          output += text
+          const found = /ready on (http:\S+)\n/.exec(output)
+          if (found !== null) resolve(found[1] ?? '')
+        })
       void closed.then(() => reject(new Error(`npm start ended: ${output}`)))
     })
     const ready = await fetch(`${url}/readyz`)
