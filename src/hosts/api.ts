@@ -229,7 +229,8 @@ async function readObject(request: Request): Promise<Record<string, unknown>> {
 async function readText(request: Request): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of request.body ?? []) {
+  const body: AsyncIterable<Uint8Array> | readonly Uint8Array[] = request.body ?? []
+  for await (const chunk of body) {
     bytes += chunk.length
     if (bytes > MAX_REQUEST_BYTES) throw new TrunklineError('http.bad_request', 'the request body is too large', 'Name fewer events, or use a filter.')
     chunks.push(chunk)

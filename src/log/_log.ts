@@ -11,8 +11,8 @@ import { LogReader } from './reader.ts'
 import { scanSegment } from './scan.ts'
 import { SegmentWriter, type SegmentWriterOptions } from './segment-writer.ts'
 
-export const LOG_ID = 'k3v9qa7m'
-export const MAX_BODY_BYTES = 1024 * 1024
+export const LOG_ID: string = 'k3v9qa7m'
+export const MAX_BODY_BYTES: number = 1024 * 1024
 
 /** The answer to a body as the HTTP interface gives it. */
 export type Answered = {

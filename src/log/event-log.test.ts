@@ -61,6 +61,30 @@ describe('answers', () => {
   })
 })
 
+describe('a body of garbage', () => {
+  it('is kept whole but bounded: a thousand records apart, the rest together, and the answer stays small', async (t) => {
+    const log = testLog(t)
+    const body = Array.from({ length: 5_000 }, (_, i) => (i === 4_500 ? JSON.stringify(acdEnd('a')) : `bad ${i}`))
+    const answer = await log.append(body.join('\n'), { kind: 'ndjson' })
+    assert.deepEqual([answer.status, answer.accepted, answer.quarantined, answer.errors.length], [202, 1, 4_999, 1_001])
+    const last = answer.errors.at(-1)
+    assert.deepEqual([last?.index, last?.code], [1_000, 'decode.more_failures'])
+    const rest = body.slice(1_000).filter((line) => line.startsWith('bad'))
+    assert.equal((await quarantinedBytes(log, last?.quarantineId)).toString(), rest.join('\n'))
+    assert.deepEqual([log.log.counters.quarantined, log.quarantine.nextSeq], [4_999, 1_002])
+  })
+
+  it('cannot unpack to much more than a body may have', async (t) => {
+    const log = testLog(t)
+    const event = JSON.stringify({ ...acdEnd('a'), pad: 'x'.repeat(2_000) })
+    const packed = gzipSync(Array.from({ length: 400 }, () => event).join('\n')).toString('base64')
+    const answer = await log.append(Array.from({ length: 20 }, () => packed).join('\n'), { kind: 'ndjson' })
+    assert.ok(answer.accepted * 2_000 <= MAX_BODY_BYTES * 6, `${answer.accepted} events`)
+    assert.ok(answer.accepted >= 400)
+    assert.ok(answer.errors.every((e) => e.code === 'decode.too_large'))
+  })
+})
+
 describe('identity', () => {
   it('calls a repetition a duplicate of the first, also inside one group, and under another envelope id', async (t) => {
     const log = testLog(t)

@@ -11,15 +11,24 @@ import { step } from '../diagnostics/step.ts'
 import { type DecodeOptions, decode } from '../event/decode.ts'
 import type { Decoded, DecodedEvent } from '../event/event.ts'
 import { splitBody } from '../event/split.ts'
+import { AnswerBuilder } from './answer.ts'
 import { Rows } from './columns.ts'
-import { eventId, quarantineId } from './event-id.ts'
+import { quarantineId } from './event-id.ts'
 import { FRAME_HEADER_BYTES, FrameBuilder, KIND_EVENT, KIND_QUARANTINE, type QuarantineMeta, eventMeta } from './frame.ts'
 import type { KnownKeys } from './known-keys.ts'
 import type { AppendAnswer, AppendRequest, LogCounters } from './messages.ts'
 import type { Group, SegmentWriter } from './segment-writer.ts'
 
 const GROUP_BYTES = 4 * 1024 * 1024
-const IDS_ABOVE = 100
+/** Rows written together: with those of the segment they stay far below what its columns can hold. */
+const WRITE_ROWS = 500_000
+/** Failed records of one request that are kept and named one by one; the bytes of further ones are kept together. */
+const MAX_FAILURES_APART = 1_000
+/** A body that is mostly garbage is not decoded beyond so many failures. */
+const MAX_FAILURES_READ = 10_000
+/** What one request may become once its layers are off: a few kilobytes of nested gzip must not fill the memory. */
+const MAX_EVENTS_PER_REQUEST = 500_000
+const UNPACKED_TIMES = 4
 
 export type CommittedGroup = {
   readonly answers: readonly AppendAnswer[]
@@ -144,17 +153,27 @@ export class EventLog {
       this.#quarantine(group, answer, body, 'intake.too_large', message, 0, request.oversize)
     } else
       for (const [index, record] of this.#records(group, answer, body).entries()) {
-        const results = this.#decode(record)
+        if (answer.rest.length >= MAX_FAILURES_READ && answer.rest.length > answer.acceptedCount) {
+          // Garbage costs ten times what an event costs: it is kept, but read no further.
+          answer.begin(index, false)
+          answer.rest.push({ index, bytes: record })
+          continue
+        }
+        const results = this.#decode(record, answer)
         answer.begin(index, results.length !== 1)
         for (const result of results)
-          if (result.ok) answer.accepted(this.#accept(group, result.event, request), index)
-          else this.#quarantine(group, answer, result.bytes, result.code, result.message, index, null)
+          if (result.ok) answer.accepted(this.#accept(group, result.event, request), index, result.event.raw.length)
+          else if (answer.failedCount < MAX_FAILURES_APART) this.#quarantine(group, answer, result.bytes, result.code, result.message, index, null)
+          else answer.rest.push({ index, bytes: result.bytes })
       }
+    this.#quarantineRest(group, answer)
     group.answers.push(answer.finish())
   }
 
-  #decode(record: Uint8Array): Decoded[] {
-    const { decode: options } = this.#options
+  #decode(record: Uint8Array, answer: AnswerBuilder): Decoded[] {
+    const { decode: options, maxBodyBytes } = this.#options
+    if (answer.acceptedCount >= MAX_EVENTS_PER_REQUEST || answer.acceptedBytes > UNPACKED_TIMES * maxBodyBytes)
+      return [{ ok: false, code: 'decode.too_large', message: 'what came before it in the same request has unpacked to too much; send smaller requests', bytes: record }]
     if (record.length <= options.maxBytes) return decode(record, options)
     const message = `the record has ${record.length} bytes; one record may have ${options.maxBytes}`
     return [{ ok: false, code: 'decode.too_large', message, bytes: record }]
@@ -217,8 +236,9 @@ export class EventLog {
     message: string,
     index: number,
     oversize: { sizeBytes: number; sha256: string } | null,
+    count = 1,
   ): void {
-    group.tally.quarantined++
+    group.tally.quarantined += count
     const seq = this.#nextQuarantineSeq++
     const meta: QuarantineMeta = {
       code,
@@ -241,15 +261,32 @@ export class EventLog {
       raw: bytes,
     })
     group.quarantine.rows.add(null, offset)
-    answer.failed(index, code, message, quarantineId(this.#options.logId, seq))
+    answer.failed(index, code, message, quarantineId(this.#options.logId, seq), count)
+  }
+
+  /** What a body holds of garbage beyond the first thousand records: one quarantined record, a line each. */
+  #quarantineRest(group: Prepared, answer: AnswerBuilder): void {
+    const { rest } = answer
+    const first = rest[0]
+    if (first === undefined) return
+    const lines = Buffer.concat(rest.flatMap(({ bytes }, i) => (i === 0 ? [bytes] : [NEWLINE, bytes])))
+    const message = `${rest.length} further records of this body, from this one on, do not decode (or were not tried, after so many); their bytes are kept together, one a line`
+    this.#quarantine(group, answer, lines, 'decode.more_failures', message, first.index, null, rest.length)
+    rest.length = 0
+  }
+
+  /** The next groups to be written together. */
+  #take(): Prepared[] {
+    let rows = 0
+    const end = this.#queue.findIndex((group, i) => (rows += group.events.rows.count) > WRITE_ROWS && i > 0)
+    return this.#queue.splice(0, end < 0 ? this.#queue.length : end)
   }
 
   async #flush(): Promise<void> {
     if (this.#syncing) return
     this.#syncing = true
     while (this.#queue.length > 0) {
-      const groups = this.#queue
-      this.#queue = []
+      const groups = this.#take()
       step('log.prepared')
       const error = groups.find((g) => g.error !== null)?.error ?? (await this.#makeDurable(groups))
       if (error === null) this.#commit(groups)
@@ -314,48 +351,7 @@ export class EventLog {
   }
 }
 
-/** Builds the answer of one request as JSON text, in the shape of the HTTP interface. */
-class AnswerBuilder {
-  readonly request: AppendRequest
-  readonly #logId: string
-  #ids: (string | null | string[])[] = []
-  #errors: { index: number; code: string; message: string; quarantineId: string }[] = []
-  #accepted = 0
-
-  constructor(logId: string, request: AppendRequest) {
-    this.#logId = logId
-    this.request = request
-  }
-
-  begin(index: number, list: boolean): void {
-    this.#ids[index] = list ? [] : null
-  }
-
-  accepted(seq: number, index: number): void {
-    this.#accepted++
-    const id = eventId(this.#logId, seq)
-    const place = this.#ids[index]
-    if (Array.isArray(place)) place.push(id)
-    else this.#ids[index] = id
-  }
-
-  failed(index: number, code: string, message: string, id: string): void {
-    this.#errors.push({ index, code, message, quarantineId: id })
-    if (this.#ids[index] === undefined) this.#ids[index] = null
-  }
-
-  finish(): AppendAnswer {
-    const withIds = this.#ids.length <= IDS_ABOVE || this.request.wantIds
-    const body = JSON.stringify({
-      accepted: this.#accepted,
-      quarantined: this.#errors.length,
-      ...(withIds ? { ids: this.#ids } : {}),
-      errors: this.#errors,
-    })
-    const status = this.#accepted > 0 ? 202 : this.request.oversize !== null ? 413 : 400
-    return { id: this.request.id, status, body }
-  }
-}
+const NEWLINE: Uint8Array = Buffer.from('\n')
 
 /** The parts of groups that hold records, as the segment writer takes them. */
 function filled(groups: readonly Prepared[], partOf: (group: Prepared) => Part): Group[] {

@@ -38,7 +38,7 @@ describe('search', () => {
         if (!columns) for (const { path } of log.events.sealed) rmSync(columnsPath(path))
         for (const [query, where] of asked) {
           const wanted = defined(query) as EventQuery
-          const bounds = defined(where) as typeof where & { order: 'asc' | 'desc' }
+          const bounds = defined(where) as Parameters<typeof search>[2]
           assert.deepEqual(await found(log, wanted, bounds), await naive(log, wanted, bounds), JSON.stringify([wanted, bounds]))
         }
         await log.close()

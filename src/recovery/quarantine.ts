@@ -21,6 +21,8 @@ export type QuarantineRecord = {
 }
 
 const LIST_BYTES = 64 * 1024
+/** A page ends early when it has read so much: its cursor goes on from there. */
+const PAGE_BYTES = 4 * 1024 * 1024
 
 /** A page of the quarantine. `cursor` is the seq to go on below. */
 export async function listQuarantine(
@@ -30,9 +32,12 @@ export async function listQuarantine(
 ): Promise<{ records: QuarantineRecord[]; cursor: string | null }> {
   const records: QuarantineRecord[] = []
   let seq = Math.min(page.cursor ?? log.nextSeq, log.nextSeq) - 1
-  for (; seq >= log.firstSeq && records.length < page.limit; seq--) {
+  let bytes = 0
+  for (; seq >= log.firstSeq && records.length < page.limit && bytes < PAGE_BYTES; seq--) {
     const record = await log.record(seq)
-    if (record !== null) records.push(toRecord(record, logId, LIST_BYTES))
+    if (record === null) continue
+    records.push(toRecord(record, logId, LIST_BYTES))
+    bytes += frameRaw(record.buffer, record.at).length
   }
   return { records, cursor: seq >= log.firstSeq ? String(seq + 1) : null }
 }

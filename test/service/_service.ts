@@ -28,8 +28,26 @@ export type RunningOptions = {
 }
 
 export type Reply = { readonly status: number; readonly headers: Headers; readonly text: string; readonly json: Json }
-/** Parsed JSON of an answer: tests say what they expect of it. */
-export type Json = { readonly [key: string]: Json } & readonly Json[] & string & number & boolean & null
+
+type TextField =
+  | 'id' | 'code' | 'message' | 'hint' | 'verdict' | 'keyKind' | 'route' | 'outcome' | 'reason' | 'via' | 'raw' | 'topic' | 'topicName'
+  | 'conversationId' | 'queueId' | 'userId' | 'mode' | 'sha256' | 'bytesBase64' | 'quarantineId'
+type NumberField =
+  | 'accepted' | 'quarantined' | 'index' | 'sizeBytes' | 'storedBytes' | 'uptimeMs' | 'lag' | 'inFlight' | 'retrying' | 'pendingBytes'
+  | 'firstSeq' | 'nextSeq' | 'bytes' | 'receivedAtMs'
+type ListField = 'errors' | 'events' | 'records' | 'receipts'
+type ObjectField = 'intake' | 'log' | 'quarantine' | 'trunkline'
+
+/** An answer of the API, whichever it is: the fields that tests look at. What is really there is what they check. */
+export type Json = Readonly<Record<TextField, string> & Record<NumberField, number> & Record<ListField, readonly Json[]> & Record<ObjectField, Fields>> & {
+  readonly ids: readonly string[]
+  readonly duplicateOf: string | null
+  readonly envelopeId: string | null
+  readonly cursor: string | null
+  /** A list in a history, by name in the figures. */
+  readonly routes: readonly Json[] & Readonly<Record<string, Json>>
+}
+interface Fields extends Json {}
 
 export type Running = {
   readonly url: string

@@ -76,7 +76,7 @@ describe('Show 3', () => {
 })
 
 async function ended(service: Running, id: string): Promise<Json> {
-  return await until(`the end of ${id}`, async () => {
+  return until(`the end of ${id}`, async () => {
     const history = await service.get(`/v1/events/${id}`)
     return history['routes'].every((r: Json) => r['outcome'] !== 'waiting') ? history : null
   })
