@@ -51,19 +51,23 @@ export class Intake {
       if (body.totalBytes > OVERSIZE_READ_BYTES) {
         request.removeAllListeners('data')
         this.#finish(request, response, body, query)
+        release()
         request.resume()
       } else if (this.#receivingBytes > MAX_PENDING_BYTES * 2) {
         request.removeAllListeners('data')
         // The end of what is still to come must not be taken for the end of a whole body.
         body.finished = true
+        release()
         this.#refuse(request, response, new TrunklineError('intake.busy', 'more bodies are under way than fit in memory', 'Send it again in a moment.'))
       }
     })
     request.on('end', () => this.#finish(request, response, body, query))
-    request.on('close', () => {
+    // A request that is answered before its body has come never closes: whoever answers it early calls this too.
+    const release = (): void => {
       this.#receivingBytes -= counted
       counted = 0
-    })
+    }
+    request.on('close', release)
   }
 
   #finish(request: IncomingMessage, response: ServerResponse, body: Body, query: string): void {

@@ -19,7 +19,7 @@ import type { KnownKeys } from './known-keys.ts'
 import type { AppendAnswer, AppendRequest, LogCounters } from './messages.ts'
 import type { Group, SegmentWriter } from './segment-writer.ts'
 
-const GROUP_BYTES = 4 * 1024 * 1024
+const GROUP_BYTES = 2 * 1024 * 1024
 /** Rows written together: with those of the segment they stay far below what its columns can hold. */
 const WRITE_ROWS = 500_000
 /** Failed records of one request that are kept and named one by one; the bytes of further ones are kept together. */

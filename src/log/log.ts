@@ -40,7 +40,9 @@ type Waiting = { readonly resolve: (answer: Appended) => void; readonly reject: 
 
 const MIN_SPARE_BYTES = 256 * 1024
 const MAX_SPARE_BYTES = 8 * 1024 * 1024
-const MAX_SPARE = 4
+const MAX_SPARE = 2
+/** Most of what the writer allocates is gone with its group: a small nursery keeps the process small. */
+const WRITER_YOUNG_MIB = 16
 
 export class Log {
   readonly logId: string
@@ -78,7 +80,7 @@ export class Log {
     this.quarantine = new LogReader(options.logId)
     const { onFatal: _, ...workerData } = options
     const here = import.meta.url
-    this.#worker = new Worker(new URL(`./writer-thread${extname(fileURLToPath(here))}`, here), { workerData })
+    this.#worker = new Worker(new URL(`./writer-thread${extname(fileURLToPath(here))}`, here), { workerData, resourceLimits: { maxYoungGenerationSizeMb: WRITER_YOUNG_MIB } })
     this.#worker.on('message', (message: FromWriter) => this.#receive(message))
     this.#worker.on('error', (error) => this.#die(error as Error))
     this.#worker.on('exit', (code) => {

@@ -34,7 +34,7 @@ type Recent = { readonly firstSeq: number; readonly lastSeq: number; readonly re
 /** What changes of the segment being written as it grows. */
 export type Growth = Pick<SegmentInfo, 'count' | 'bytes' | 'minReceivedAtMs' | 'maxReceivedAtMs'>
 
-const RECENT_BYTES = 24 * 1024 * 1024
+const RECENT_BYTES = 8 * 1024 * 1024
 
 export class LogReader {
   readonly #logId: string

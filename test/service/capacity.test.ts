@@ -39,7 +39,7 @@ describe('a log that is full', () => {
         const reply = await service.send(eventOf({}, i).raw)
         return reply.status === 202 ? reply : null
       })
-      ids.push(json['ids'][0])
+      ids.push(json['ids'][0] ?? assert.fail('no id'))
     }
     const { dropped, lag } = await until('the backlog is within its bounds', async () => {
       const { counts, lag } = (await service.get('/v1/stats'))['routes']['idle'] as unknown as { counts: Record<string, number>; lag: number }

@@ -54,6 +54,18 @@ describe('connections', () => {
     assert.deepEqual([intake?.['accepted'], intake?.['quarantined'], intake?.['pendingBytes']], [1, 0, 0])
   })
 
+  it('forgets the bodies it refused half-way for want of memory', async (t) => {
+    const service = await running(t)
+    const bytes = 16_000_000
+    const body = Buffer.alloc(bytes, 'x')
+    for (let round = 0; round < 6; round++) {
+      // A client whose connection breaks on the early answer may not see it.
+      const statuses = await Promise.all(Array.from({ length: 10 }, () => service.send(body).then((r) => r.status, () => 503)))
+      assert.ok(statuses.every((status) => status === 400 || status === 503), String(statuses))
+    }
+    for (let i = 0; i < 3; i++) assert.deepEqual((await Promise.all([1, 2].map(() => service.send(body)))).map((r) => r.status), [400, 400])
+  })
+
   it('is not confused by transfer encodings', async (t) => {
     const { port, get } = await running(t)
     const body = event(1)

@@ -61,7 +61,7 @@ describe('GET /v1/events', () => {
     const service = await running(t)
     const ids: string[] = []
     const send = async (n: number): Promise<void> => {
-      ids.push((await service.send(event(n))).json['ids'][0])
+      ids.push((await service.send(event(n))).json['ids'][0] ?? assert.fail('no id'))
     }
     for (let n = 0; n < 25; n++) await send(n)
     const down: string[] = []
@@ -77,7 +77,7 @@ describe('GET /v1/events', () => {
     for (let at = '', n = 50; up.length < ids.length; n++) {
       const page: Json = await service.get(`/v1/events?order=asc&limit=4${at === '' ? '' : `&cursor=${at}`}`)
       up.push(...page['events'].map((e: Json) => String(e['id'])))
-      at = page['cursor']
+      at = page['cursor'] ?? assert.fail('going up there is always a cursor')
       if (n < 55) await send(n)
     }
     assert.deepEqual(up, ids)
@@ -89,7 +89,7 @@ describe('GET /v1/events', () => {
     for (const query of bad) {
       const { status, json } = await service.ask(`/v1/events?${query}`)
       assert.ok([400, 404].includes(status), `${query.slice(0, 40)} -> ${status}`)
-      for (const key of ['code', 'message', 'hint']) assert.ok(json[key]?.length ?? 0 > 0, `${query}: ${key}`)
+      for (const key of ['code', 'message', 'hint'] as const) assert.ok((json[key] ?? '').length > 0, `${query}: ${key}`)
     }
     for (const path of ['/v1/quarantine?limit=201', '/v1/quarantine?x=1', '/v1/deadletters?state=gone', '/v1/deadletters?limit=0']) assert.equal((await service.ask(path)).status, 400, path)
     const post = (body: string): Promise<number> => service.ask('/v1/deadletters/redrive', { method: 'POST', headers: { 'content-type': 'application/json' }, body }).then((r) => r.status)
@@ -123,7 +123,7 @@ describe('figures', () => {
     const { requests, refused, accepted, duplicates, quarantined, idsReused, quarantineDropped, pendingBytes } = intake as unknown as Record<string, number>
     assert.deepEqual({ requests, refused, accepted, duplicates, quarantined, idsReused, quarantineDropped, pendingBytes }, { requests: 4, refused: 0, accepted: 5, duplicates: 1, quarantined: 2, idsReused: 1, quarantineDropped: 0, pendingBytes: 0 })
     assert.deepEqual([mode, log?.['firstSeq'], log?.['nextSeq'], quarantine?.['records']], ['dev', 1, 6, 2])
-    const { position, lag, inFlight, retrying, held, breaker, counts } = routes?.['acd'] as unknown as Record<string, number>
+    const { position, lag, inFlight, retrying, held, breaker, counts } = routes['acd'] as unknown as Record<string, number>
     assert.deepEqual({ position, lag, inFlight, retrying, held, breaker, counts }, { position: 6, lag: 0, inFlight: 0, retrying: 0, held: 0, breaker: 'closed', counts: { delivered: 3, duplicate: 1, not_matched: 1 } })
 
     const text = (await service.ask('/metrics')).text

@@ -18,7 +18,7 @@ describe('Show 2', () => {
       const { status, json } = await service.send(sample(folder, name))
       assert.equal(status, 202, name)
       assert.deepEqual([json['accepted'], json['quarantined'], json['errors']], [1, 0, []])
-      firsts.set(name, json['ids'][0])
+      firsts.set(name, json['ids'][0] ?? assert.fail('no id'))
     }
     for (const [folder, name] of names) {
       const id = firsts.get(name) ?? ''
@@ -38,17 +38,17 @@ describe('Show 2', () => {
     assert.equal(service.delivered().length, names.length)
 
     for (const [folder, name] of names) {
-      const again = (await service.send(sample(folder, name))).json['ids'][0]
+      const again = (await service.send(sample(folder, name))).json['ids'][0] ?? assert.fail('no id')
       const history = await ended(service, again)
       assert.deepEqual([history['verdict'], history['duplicateOf']], ['duplicate', firsts.get(name)], name)
-      assert.deepEqual([history['routes'][0]['outcome'], history['routes'][0]['reason']], ['duplicate', `duplicate of ${firsts.get(name)}`])
+      assert.deepEqual([history['routes'][0]?.['outcome'], history['routes'][0]?.['reason']], ['duplicate', `duplicate of ${firsts.get(name)}`])
       const first = await service.get(`/v1/events/${firsts.get(name)}`)
       assert.deepEqual(first['receipts'].map((r: Json) => [r['id'], r['verdict']]), [[firsts.get(name), 'first'], [again, 'duplicate']])
     }
     for (const [folder, name] of names.filter(([folder]) => folder === 'eventbridge')) {
       const envelope = { ...(JSON.parse(sample(folder, name).toString()) as object), id: randomUUID() }
       const { json } = await service.send(JSON.stringify(envelope))
-      const history = await ended(service, json['ids'][0])
+      const history = await ended(service, json['ids'][0] ?? assert.fail('no id'))
       assert.deepEqual([history['duplicateOf'], history['keyKind']], [firsts.get(name), 'semantic'], name)
     }
     assert.equal(service.delivered().length, names.length, 'no duplicate reached the sink')
@@ -69,7 +69,7 @@ describe('Show 3', () => {
     const { records } = await service.get('/v1/quarantine')
     assert.deepEqual(records?.map((r: Json) => [r['index'], r['code'], r['via'], r['sizeBytes']]), [[2, 'decode.not_json', 'http', Buffer.byteLength(broken)]])
     assert.equal(Buffer.from(records?.[0]?.['bytesBase64'] ?? '', 'base64').toString(), broken)
-    const one = await service.get(`/v1/quarantine/${json['errors'][0]['quarantineId']}`)
+    const one = await service.get(`/v1/quarantine/${json['errors'][0]?.['quarantineId']}`)
     assert.equal(one['bytesBase64'], records?.[0]?.['bytesBase64'])
     await until('three lines', () => service.delivered().length === 3)
   })
