@@ -7,7 +7,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 const listUrl = new URL('../test/fixtures/genesys/topics.txt', import.meta.url)
 const moduleUrl = new URL('../src/event/known-topics.ts', import.meta.url)
 
-const topics = readFileSync(listUrl, 'utf8').split(/\r?\n/).filter((line) => line !== '')
+const topics = readFileSync(listUrl, 'utf8')
+  .split(/\r?\n/)
+  .filter((line) => line !== '')
 
 writeFileSync(
   moduleUrl,

@@ -47,7 +47,12 @@ export function renderReference(): string {
     RULES,
     '## Options',
     '',
-    ...sections.flatMap((section) => [`### ${TITLES.get(section) ?? section}`, '', ...table(inFile.filter((option) => sectionOf(option) === section)), '']),
+    ...sections.flatMap((section) => [
+      `### ${TITLES.get(section) ?? section}`,
+      '',
+      ...table(inFile.filter((option) => sectionOf(option) === section)),
+      '',
+    ]),
     '## Only in the environment or as a flag',
     '',
     ...environmentTable(OPTIONS.filter((option) => option.path === null)),
@@ -102,20 +107,32 @@ function table(options: readonly Option[]): string[] {
 }
 
 function environmentTable(options: readonly Option[]): string[] {
-  const rows = options.map((option) => `| \`${option.env}\` | ${option.flag === undefined ? '' : `\`${option.flag}\``} | ${cell(option.description)}${option.secret === true ? ' **Secret.**' : ''} |`)
+  const rows = options.map(
+    (option) =>
+      `| \`${option.env}\` | ${option.flag === undefined ? '' : `\`${option.flag}\``} | ${cell(option.description)}${option.secret === true ? ' **Secret.**' : ''} |`,
+  )
   return ['| Variable | Flag | |', '|---|---|---|', ...rows]
 }
 
 function typeOf(option: Option): string {
   const base =
-    option.type === 'choice' ? (option.choices ?? []).map((choice) => `\`'${choice}'\``).join(' or ')
-    : option.type === 'integer' ? `integer${option.unit === undefined ? '' : ` (${option.unit})`}, ${rangeOf(option)}`
-    : WORDS[option.type]
+    option.type === 'choice'
+      ? (option.choices ?? []).map((choice) => `\`'${choice}'\``).join(' or ')
+      : option.type === 'integer'
+        ? `integer${option.unit === undefined ? '' : ` (${option.unit})`}, ${rangeOf(option)}`
+        : WORDS[option.type]
   return option.nullable === true ? `${base}; or null` : base
 }
 
 const WORDS = {
-  text: 'text', boolean: 'true or false', list: 'list of texts', url: 'address', headers: 'object of texts', folder: 'path', group: 'object', routes: 'object of routes',
+  text: 'text',
+  boolean: 'true or false',
+  list: 'list of texts',
+  url: 'address',
+  headers: 'object of texts',
+  folder: 'path',
+  group: 'object',
+  routes: 'object of routes',
 } as const
 
 function rangeOf(option: Option): string {
@@ -133,7 +150,19 @@ function defaultOf(option: Option): string {
 /** A large number in words: 67108864 bytes are 64 MiB. */
 function inUnits(value: number, unit: Option['unit']): string {
   const steps: readonly (readonly [number, string])[] =
-    unit === 'bytes' ? [[1024 ** 3, 'GiB'], [1024 ** 2, 'MiB'], [1024, 'KiB']] : unit === 'ms' ? [[86_400_000, 'days'], [60_000, 'minutes'], [1000, 'seconds']] : []
+    unit === 'bytes'
+      ? [
+          [1024 ** 3, 'GiB'],
+          [1024 ** 2, 'MiB'],
+          [1024, 'KiB'],
+        ]
+      : unit === 'ms'
+        ? [
+            [86_400_000, 'days'],
+            [60_000, 'minutes'],
+            [1000, 'seconds'],
+          ]
+        : []
   const step = steps.find(([size]) => value >= size && value % size === 0)
   return step === undefined ? '' : ` (${value / step[0]} ${step[1]})`
 }

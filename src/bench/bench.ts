@@ -50,7 +50,10 @@ export type Measured = {
 
 const SCENARIOS = ['batch', 'single', 'latency', 'known-keys', 'backlog'] as const
 const BATCH = 1_000
-const DURABILITY = 'log: fdatasync before each 202 (group commit); file sink: fdatasync before an event counts as delivered; ledger: SQLite WAL, synchronous=NORMAL'
+/** Clients that post one event at a time and wait for its answer. */
+const SINGLE_CONNECTIONS = 128
+const DURABILITY =
+  'log: fdatasync before each 202 (group commit); file sink: fdatasync before an event counts as delivered; ledger: SQLite WAL, synchronous=NORMAL'
 
 /** Runs the bench; answers the exit code. */
 export async function runBench(options: BenchOptions): Promise<number> {
@@ -78,13 +81,21 @@ export async function runBench(options: BenchOptions): Promise<number> {
   return all.every((m) => m.exact) ? 0 : 1
 }
 
-async function scenario(name: (typeof SCENARIOS)[number], run: number, options: BenchOptions, say: (line: string) => void): Promise<Measured[]> {
+async function scenario(
+  name: (typeof SCENARIOS)[number],
+  run: number,
+  options: BenchOptions,
+  say: (line: string) => void,
+): Promise<Measured[]> {
   const root = mkdtempSync(join(options.dir ?? tmpdir(), 'trunkline-bench-'))
   try {
     const count = options.events ?? 200_000
     if (name === 'batch') return [await throughput({ name, run, root, count, perRequest: BATCH, connections: 4 })]
-    if (name === 'single') return [await throughput({ name, run, root, count, perRequest: 1, connections: 64 })]
-    if (name === 'latency') return [await throughput({ name, run, root, count: Math.min(count, 20_000), perRequest: 1, connections: 16, requestsPerSecond: 1_000 })]
+    if (name === 'single') return [await throughput({ name, run, root, count, perRequest: 1, connections: SINGLE_CONNECTIONS })]
+    if (name === 'latency')
+      return [
+        await throughput({ name, run, root, count: Math.min(count, 20_000), perRequest: 1, connections: 16, requestsPerSecond: 1_000 }),
+      ]
     if (name === 'known-keys') return await knownKeys(root, count, options.knownKeys ?? 3_000_000, say)
     return [await throughput({ name, run, root, count: count * 5, perRequest: BATCH, connections: 4, deadRoute: true })]
   } finally {
@@ -122,8 +133,18 @@ async function knownKeys(root: string, count: number, known: number, say: (line:
     say(`known-keys: sending ${known.toLocaleString('en')} events first`)
     await load(service, events, { from: 0, count: known, perRequest: BATCH, connections: 4 })
     await delivered(service, known)
-    const batch = await measure(service, events, { name: 'known-keys batch', run: 1, root, count, perRequest: BATCH, connections: 4 }, known)
-    const single = await measure(service, events, { name: 'known-keys single', run: 1, root, count, perRequest: 1, connections: 64 }, known + count)
+    const batch = await measure(
+      service,
+      events,
+      { name: 'known-keys batch', run: 1, root, count, perRequest: BATCH, connections: 4 },
+      known,
+    )
+    const single = await measure(
+      service,
+      events,
+      { name: 'known-keys single', run: 1, root, count, perRequest: 1, connections: SINGLE_CONNECTIONS },
+      known + count,
+    )
     return [batch, single]
   } finally {
     await service.stop()
@@ -166,14 +187,25 @@ const load = (
   events: NumberedEvents,
   r: { from: number; count: number; perRequest: number; connections: number; requestsPerSecond?: number },
 ): Promise<LoadResult> =>
-  send({ host: '127.0.0.1', port: service.port, token: service.token, events, from: r.from, count: r.count, perRequest: r.perRequest, connections: r.connections, requestsPerSecond: r.requestsPerSecond ?? null })
+  send({
+    host: '127.0.0.1',
+    port: service.port,
+    token: service.token,
+    events,
+    from: r.from,
+    count: r.count,
+    perRequest: r.perRequest,
+    connections: r.connections,
+    requestsPerSecond: r.requestsPerSecond ?? null,
+  })
 
 async function delivered(service: MeasuredService, count: number): Promise<Stats> {
   const giveUpAt = performance.now() + 120_000
   for (;;) {
     const stats = await service.stats()
     if ((stats.routes['bench']?.counts['delivered'] ?? 0) >= count) return stats
-    if (performance.now() > giveUpAt) throw new Error(`only ${JSON.stringify(stats.routes['bench']?.counts)} of ${count} events were delivered`)
+    if (performance.now() > giveUpAt)
+      throw new Error(`only ${JSON.stringify(stats.routes['bench']?.counts)} of ${count} events were delivered`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
@@ -211,10 +243,38 @@ function medianOf(all: readonly Measured[]): Measured[] {
 }
 
 function table(rows: readonly Measured[]): string {
-  const head = ['scenario', 'events', 'events/s', 'answer p50', 'answer p99', 'delivery p50', 'delivery p99', 'CPU us/event', 'RSS MiB', 'peak MiB', 'ready ms', 'exact']
-  const cells = rows.map((m) => [m.scenario, String(m.events), String(m.eventsPerSecond), `${m.answerP50Ms} ms`, `${m.answerP99Ms} ms`, `${m.deliveryP50Ms ?? '-'} ms`, `${m.deliveryP99Ms ?? '-'} ms`, String(m.cpuUs ?? '-'), String(m.rssMiB ?? '-'), String(m.peakMiB ?? '-'), String(m.readyMs), m.exact ? 'yes' : 'NO'])
+  const head = [
+    'scenario',
+    'events',
+    'events/s',
+    'answer p50',
+    'answer p99',
+    'delivery p50',
+    'delivery p99',
+    'CPU us/event',
+    'RSS MiB',
+    'peak MiB',
+    'ready ms',
+    'exact',
+  ]
+  const cells = rows.map((m) => [
+    m.scenario,
+    String(m.events),
+    String(m.eventsPerSecond),
+    `${m.answerP50Ms} ms`,
+    `${m.answerP99Ms} ms`,
+    `${m.deliveryP50Ms ?? '-'} ms`,
+    `${m.deliveryP99Ms ?? '-'} ms`,
+    String(m.cpuUs ?? '-'),
+    String(m.rssMiB ?? '-'),
+    String(m.peakMiB ?? '-'),
+    String(m.readyMs),
+    m.exact ? 'yes' : 'NO',
+  ])
   const widths = head.map((h, i) => Math.max(h.length, ...cells.map((c) => c[i]!.length)))
-  return [head, ...cells].map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')).join('\n')
+  return [head, ...cells]
+    .map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
+    .join('\n')
 }
 
 const line = (m: Measured): string =>

@@ -78,7 +78,11 @@ export function send(load: Load): Promise<LoadResult> {
       socket.on('close', () => resolve())
     })
 
-  return Promise.all(Array.from({ length: load.connections }, one)).then(() => ({ accepted, answerMs: Float64Array.from(answerMs).sort(), errors }))
+  return Promise.all(Array.from({ length: load.connections }, one)).then(() => ({
+    accepted,
+    answerMs: Float64Array.from(answerMs).sort(),
+    errors,
+  }))
 }
 
 function bodyOf(load: Load, first: number, count: number): Buffer {

@@ -19,7 +19,16 @@ export type MeasuredService = {
 
 export type Stats = {
   readonly intake: { readonly accepted: number; readonly duplicates: number }
-  readonly routes: Readonly<Record<string, { readonly lag: number; readonly counts: Readonly<Record<string, number>>; readonly latency: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number } }>>
+  readonly routes: Readonly<
+    Record<
+      string,
+      {
+        readonly lag: number
+        readonly counts: Readonly<Record<string, number>>
+        readonly latency: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number }
+      }
+    >
+  >
 }
 
 const TOKEN = 'bench-token-of-this-machine-only'

@@ -3,7 +3,13 @@ import { createReadStream, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NumberedEvents } from './numbered-events.ts'
 
-export type Verdict = { readonly lines: number; readonly lost: number; readonly doubled: number; readonly altered: number; readonly foreign: number }
+export type Verdict = {
+  readonly lines: number
+  readonly lost: number
+  readonly doubled: number
+  readonly altered: number
+  readonly foreign: number
+}
 
 /** Checks the files of `dir` against events `from`..`from + count - 1`. */
 export async function verify(dir: string, events: NumberedEvents, from: number, count: number): Promise<Verdict> {

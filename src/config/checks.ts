@@ -7,7 +7,9 @@ import { inFile, report, warn, type Reading } from './reading.ts'
 /** The routes of a configuration that names none: everything, from the beginning, to files. */
 export function defaultRoutes(reading: Reading): Record<string, unknown> {
   const dataDir = reading.values.get('dataDir')
-  return { out: { from: 'earliest', sink: { type: 'file', dir: join(typeof dataDir === 'string' ? dataDir : reading.context.cwd, 'out') } } }
+  return {
+    out: { from: 'earliest', sink: { type: 'file', dir: join(typeof dataDir === 'string' ? dataDir : reading.context.cwd, 'out') } },
+  }
 }
 
 /** Checks the options that were acceptable one by one; others are left out, as they have an error already. */
@@ -34,7 +36,13 @@ export function checkBacklog(backlog: unknown, path: string, reading: Reading): 
 export function checkTopics(topics: unknown, path: string, reading: Reading): void {
   if (!Array.isArray(topics)) return
   if (topics.length === 0) {
-    report(reading, inFile(path, topics), 'config.bad_value', 'is empty, so the route would get nothing.', 'Remove the key for all topics, or set paused: true.')
+    report(
+      reading,
+      inFile(path, topics),
+      'config.bad_value',
+      'is empty, so the route would get nothing.',
+      'Remove the key for all topics, or set paused: true.',
+    )
   }
   for (const [index, topic] of topics.entries()) {
     if (typeof topic === 'string') checkTopic(topic, `${path}[${index}]`, reading)
@@ -56,7 +64,13 @@ function checkTopic(topic: string, path: string, reading: Reading): void {
     return
   }
   if (template === null) {
-    warn(reading, path, 'config.topic_unknown', `${path} is ${shown}, which Genesys does not list; only events with such a topic will match.`, nearestHint(topic, reading))
+    warn(
+      reading,
+      path,
+      'config.topic_unknown',
+      `${path} is ${shown}, which Genesys does not list; only events with such a topic will match.`,
+      nearestHint(topic, reading),
+    )
   } else {
     const message = `${path} is ${shown}, which has a real id in it; topics are templates, so no event will match.`
     warn(reading, path, 'config.topic_with_id', message, `Write the template: "${template}". Routes cannot be narrowed to one id by topic.`)
@@ -86,7 +100,13 @@ function notAbove(lower: string, upper: string, reading: Reading): void {
   // The one that the user set is the one to name.
   const path = reading.origins.get(lower) === 'default' ? upper : lower
   const hint = `Lower ${lower} or raise ${upper}.`
-  report(reading, inFile(path, null), 'config.bad_value', `contradicts another option: ${lower} is ${low}, above ${upper}, which is ${high}.`, hint)
+  report(
+    reading,
+    inFile(path, null),
+    'config.bad_value',
+    `contradicts another option: ${lower} is ${low}, above ${upper}, which is ${high}.`,
+    hint,
+  )
 }
 
 /** Two writers in one folder would cut each other's files back. */

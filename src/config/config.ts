@@ -11,46 +11,56 @@ export function defineConfig(config: TrunklineConfig): TrunklineConfig {
 
 /** What a configuration file exports. Every key is optional unless it says otherwise. */
 export type TrunklineConfig = {
-  readonly http?: {
-    /** Address the HTTP server listens on; anything but loopback needs a token. */
-    readonly host?: string | undefined
-    /** Port of the HTTP server; 0 takes a free one. */
-    readonly port?: number | undefined
-    /** Largest request body; a larger one is answered 413. */
-    readonly maxBodyBytes?: number | undefined
-    /** Connections open at once; further ones are refused. */
-    readonly maxConnections?: number | undefined
-    /** Time a client has to send its request headers. */
-    readonly headersTimeoutMs?: number | undefined
-    /** Time a client has to send its whole request. */
-    readonly requestTimeoutMs?: number | undefined
-    /** Host names accepted in Host and Origin headers besides loopback and `http.host`, for tunnels and proxies. */
-    readonly allowHosts?: readonly string[] | undefined
-  } | undefined
+  readonly http?:
+    | {
+        /** Address the HTTP server listens on; anything but loopback needs a token. */
+        readonly host?: string | undefined
+        /** Port of the HTTP server; 0 takes a free one. */
+        readonly port?: number | undefined
+        /** Largest request body; a larger one is answered 413. */
+        readonly maxBodyBytes?: number | undefined
+        /** Connections open at once; further ones are refused. */
+        readonly maxConnections?: number | undefined
+        /** Time a client has to send its request headers. */
+        readonly headersTimeoutMs?: number | undefined
+        /** Time a client has to send its whole request. */
+        readonly requestTimeoutMs?: number | undefined
+        /** Host names accepted in Host and Origin headers besides loopback and `http.host`, for tunnels and proxies. */
+        readonly allowHosts?: readonly string[] | undefined
+      }
+    | undefined
   /** Folder of everything Trunkline keeps; one process at a time may use it. */
   readonly dataDir?: string | undefined
-  readonly log?: {
-    /** Size at which a segment file of the log is closed and the next one begun. */
-    readonly segmentBytes?: number | undefined
-    /** Size the whole log may reach; settled events are deleted first, unsettled ones never. */
-    readonly maxBytes?: number | undefined
-    /** Age after which settled events are deleted. */
-    readonly maxAgeMs?: number | undefined
-    /** Free disk space below which intake answers 503. */
-    readonly minFreeBytes?: number | undefined
-  } | undefined
-  readonly quarantine?: {
-    /** Size the quarantine may reach; the oldest records leave first and are counted. */
-    readonly maxBytes?: number | undefined
-  } | undefined
-  readonly dedupe?: {
-    /** How long a repetition is recognised; null means as long as the log keeps the first one. */
-    readonly windowMs?: number | null | undefined
-  } | undefined
-  readonly genesys?: {
-    /** Id of the Genesys Cloud organization, for records that do not name one. */
-    readonly orgId?: string | null | undefined
-  } | undefined
+  readonly log?:
+    | {
+        /** Size at which a segment file of the log is closed and the next one begun. */
+        readonly segmentBytes?: number | undefined
+        /** Size the whole log may reach; settled events are deleted first, unsettled ones never. */
+        readonly maxBytes?: number | undefined
+        /** Age after which settled events are deleted. */
+        readonly maxAgeMs?: number | undefined
+        /** Free disk space below which intake answers 503. */
+        readonly minFreeBytes?: number | undefined
+      }
+    | undefined
+  readonly quarantine?:
+    | {
+        /** Size the quarantine may reach; the oldest records leave first and are counted. */
+        readonly maxBytes?: number | undefined
+      }
+    | undefined
+  readonly dedupe?:
+    | {
+        /** How long a repetition is recognised; null means as long as the log keeps the first one. */
+        readonly windowMs?: number | null | undefined
+      }
+    | undefined
+  readonly genesys?:
+    | {
+        /** Id of the Genesys Cloud organization, for records that do not name one. */
+        readonly orgId?: string | null | undefined
+      }
+    | undefined
   /** The routes by name (`[a-z][a-z0-9-]{0,40}`); when absent, one route `out` writes every event to `<dataDir>/out`. */
   readonly routes?: Readonly<Record<string, RouteInput>> | undefined
 }
@@ -64,19 +74,24 @@ export type RouteInput = {
   /** Whether repetitions of an event are left out. */
   readonly dedupe?: boolean | undefined
   /** Keeps arrival order within an entity; null delivers in any order. */
-  readonly order?: {
-    /** The entity whose events keep their order. */
-    readonly by: OrderBy
-  } | null | undefined
+  readonly order?:
+    | {
+        /** The entity whose events keep their order. */
+        readonly by: OrderBy
+      }
+    | null
+    | undefined
   readonly sink: HttpSinkInput | FileSinkInput
-  readonly retry?: {
-    /** Attempts before an event becomes a dead letter. */
-    readonly maxAttempts?: number | undefined
-    /** Longest wait before the second attempt; it doubles with each further one. */
-    readonly baseMs?: number | undefined
-    /** Longest wait between two attempts. */
-    readonly maxMs?: number | undefined
-  } | undefined
+  readonly retry?:
+    | {
+        /** Attempts before an event becomes a dead letter. */
+        readonly maxAttempts?: number | undefined
+        /** Longest wait before the second attempt; it doubles with each further one. */
+        readonly baseMs?: number | undefined
+        /** Longest wait between two attempts. */
+        readonly maxMs?: number | undefined
+      }
+    | undefined
   /** How far the route may fall behind before its oldest events are dropped and counted; null never drops. */
   readonly backlog?:
     | {

@@ -86,11 +86,28 @@ function defaultExport(file: string, module: Readonly<Record<string, unknown>>):
   if (exported instanceof Promise || (typeof exported === 'object' && exported !== null && 'then' in exported)) {
     // Nobody else will look at it, and an unhandled rejection would end the process.
     Promise.resolve(exported).catch(() => undefined)
-    return failed(file, 'config.not_an_object', 'The file exports a promise.', 'Wait for it in the file: export default defineConfig(await ...)')
+    return failed(
+      file,
+      'config.not_an_object',
+      'The file exports a promise.',
+      'Wait for it in the file: export default defineConfig(await ...)',
+    )
   }
-  if (typeof exported === 'function') return failed(file, 'config.not_an_object', 'The file exports a function.', 'Export the object itself: export default defineConfig({ ... })')
+  if (typeof exported === 'function')
+    return failed(
+      file,
+      'config.not_an_object',
+      'The file exports a function.',
+      'Export the object itself: export default defineConfig({ ... })',
+    )
   if (typeof exported !== 'object' || exported === null || Array.isArray(exported)) {
-    const what = Array.isArray(exported) ? 'a list' : exported === null ? 'null' : exported === undefined ? 'undefined' : `a ${typeof exported}`
+    const what = Array.isArray(exported)
+      ? 'a list'
+      : exported === null
+        ? 'null'
+        : exported === undefined
+          ? 'undefined'
+          : `a ${typeof exported}`
     return failed(file, 'config.not_an_object', `The file exports ${what}.`, fix)
   }
   return { exported }
@@ -108,8 +125,16 @@ function readJson(file: string, source: string): Imported {
 function readProblem(file: string, error: unknown): ConfigError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
   const absent = code === 'ENOENT' || code === 'ENOTDIR'
-  const hint = absent ? 'Check the path, or run `trunkline init` to make a configuration file.' : 'Check that it is a file and that this user may read it.'
-  return { code: absent ? 'config.not_found' : 'config.unreadable', file, path: '', message: absent ? 'The file does not exist.' : `The file cannot be read (${code}).`, hint }
+  const hint = absent
+    ? 'Check the path, or run `trunkline init` to make a configuration file.'
+    : 'Check that it is a file and that this user may read it.'
+  return {
+    code: absent ? 'config.not_found' : 'config.unreadable',
+    file,
+    path: '',
+    message: absent ? 'The file does not exist.' : `The file cannot be read (${code}).`,
+    hint,
+  }
 }
 
 function failed(file: string, code: ConfigError['code'], message: string, hint: string): Imported {

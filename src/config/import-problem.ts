@@ -7,7 +7,12 @@ import type { ConfigError } from './errors.ts'
 /** `located` is a second error for the same fault, when only that one says where; null when there is none. */
 export function importProblem(file: string, error: unknown, located: unknown): ConfigError {
   if (!(error instanceof Error)) {
-    return problem(file, 'config.threw', `The file threw ${typeof error === 'string' ? JSON.stringify(error) : `a value of type ${typeof error}`} while it was loaded.`, REMEDY)
+    return problem(
+      file,
+      'config.threw',
+      `The file threw ${typeof error === 'string' ? JSON.stringify(error) : `a value of type ${typeof error}`} while it was loaded.`,
+      REMEDY,
+    )
   }
   const at = positionIn(error, file) ?? (located instanceof Error ? positionIn(located, file) : null)
   const where = at === null ? '' : ` (${at})`
@@ -20,15 +25,30 @@ export function importProblem(file: string, error: unknown, located: unknown): C
     case 'ERR_UNSUPPORTED_DIR_IMPORT':
       return problem(file, 'config.missing_module', `${firstLine(error)}${where}`, 'Import a path that the package offers.')
     case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':
-      return problem(file, 'config.syntax', `${firstLine(error)}${where}.`, 'Node runs TypeScript by removing types: use no enum, namespace or parameter property.')
+      return problem(
+        file,
+        'config.syntax',
+        `${firstLine(error)}${where}.`,
+        'Node runs TypeScript by removing types: use no enum, namespace or parameter property.',
+      )
     case 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING':
-      return problem(file, 'config.syntax', 'Node runs no TypeScript inside node_modules.', 'Move the file out of node_modules, or write it in JavaScript.')
+      return problem(
+        file,
+        'config.syntax',
+        'Node runs no TypeScript inside node_modules.',
+        'Move the file out of node_modules, or write it in JavaScript.',
+      )
   }
   if (error instanceof SyntaxError) {
     if (/does not provide an export named/.test(error.message)) {
       return problem(file, 'config.missing_module', `${firstLine(error)}${where}.`, 'Check the name between the braces of that import.')
     }
-    return problem(file, 'config.syntax', `${firstLine(error)}${where}.`, 'Correct the file there; the fault may lie just before that place.')
+    return problem(
+      file,
+      'config.syntax',
+      `${firstLine(error)}${where}.`,
+      'Correct the file there; the fault may lie just before that place.',
+    )
   }
   return problem(file, 'config.threw', `The file stopped with ${error.name}: ${firstLine(error)}${where}`, REMEDY)
 }
@@ -36,7 +56,10 @@ export function importProblem(file: string, error: unknown, located: unknown): C
 /** The same for JSON, which has no imports and no code. The engine's message is not used: it quotes the text, which may be a secret. */
 export function jsonProblem(file: string, source: string): ConfigError {
   const bytes = Buffer.from(source)
-  const before = bytes.subarray(0, Math.max(0, jsonErrorAt(bytes))).toString().split('\n')
+  const before = bytes
+    .subarray(0, Math.max(0, jsonErrorAt(bytes)))
+    .toString()
+    .split('\n')
   const where = `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`
   const hint = 'JSON wants double quotes, no comments and no comma after the last entry; trunkline.config.ts allows all of them.'
   return problem(file, 'config.syntax', `The file is no valid JSON (${where}).`, hint)
@@ -53,13 +76,19 @@ function missingModule(file: string, error: Error, where: string): ConfigError {
   const [, kind, name, importer] = /Cannot find (package|module) '([^']+)'(?: imported from (.+))?/.exec(error.message) ?? []
   if (name === undefined) return problem(file, 'config.missing_module', `${firstLine(error)}${where}`, 'Check the import.')
   const by = importer === undefined || importer === file ? '' : `, imported from ${importer},`
-  const hint = kind === 'package' && !name.startsWith('/') ? `Run "npm install ${packageOf(name)}" in the folder of the file, or remove the import.` : 'Check the path of the import; it needs the file ending, such as "./routes.ts".'
+  const hint =
+    kind === 'package' && !name.startsWith('/')
+      ? `Run "npm install ${packageOf(name)}" in the folder of the file, or remove the import.`
+      : 'Check the path of the import; it needs the file ending, such as "./routes.ts".'
   return problem(file, 'config.missing_module', `The ${kind ?? 'module'} ${JSON.stringify(name)}${by} does not exist${where}.`, hint)
 }
 
 /** `@scope/name/sub` is in the package `@scope/name`. */
 function packageOf(specifier: string): string {
-  return specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/')
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
 }
 
 /**
@@ -75,14 +104,16 @@ function positionIn(error: Error, file: string): string | null {
   }
   for (const line of lines) {
     const frame = /^\s*at (?:async |.*\()?(file:\/\/.*|\/.*):(\d+):(\d+)\)?$/.exec(line)
-    if (frame !== null) return pathOf(frame[1] ?? '').includes('/node_modules/') ? null : inWords(pathOf(frame[1] ?? ''), frame[2], frame[3], file)
+    if (frame !== null)
+      return pathOf(frame[1] ?? '').includes('/node_modules/') ? null : inWords(pathOf(frame[1] ?? ''), frame[2], frame[3], file)
   }
   return null
 }
 
 function inWords(path: string, line: string | undefined, column: string | undefined, file: string): string | null {
   // Our own frames say nothing about the user's file.
-  if (path === fileURLToPath(import.meta.url) || path === fileURLToPath(new URL(import.meta.url.replace('import-problem', 'import-file')))) return null
+  if (path === fileURLToPath(import.meta.url) || path === fileURLToPath(new URL(import.meta.url.replace('import-problem', 'import-file'))))
+    return null
   return `${path === file ? '' : `${path}, `}line ${line}${column === undefined ? '' : `, column ${column}`}`
 }
 

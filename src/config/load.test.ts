@@ -19,11 +19,20 @@ test('without a file: the default configuration', async (t) => {
   const cwd = folder(t, {})
   const config = await loaded({ cwd, env: {} })
   assert.equal(config.file, null)
-  assert.deepEqual(config.routes.map((route) => route.sink), [{ type: 'file', dir: join(cwd, '.trunkline/out'), maxFileBytes: 64 * 1024 ** 2 }])
+  assert.deepEqual(
+    config.routes.map((route) => route.sink),
+    [{ type: 'file', dir: join(cwd, '.trunkline/out'), maxFileBytes: 64 * 1024 ** 2 }],
+  )
 })
 
 test('finds each kind of file', async (t) => {
-  const files = { ts: `const port: number = 5\nexport default { http: { port } }`, mts: PORT_5, js: PORT_5, mjs: PORT_5, json: '\uFEFF{"http": {"port": 5}}' }
+  const files = {
+    ts: `const port: number = 5\nexport default { http: { port } }`,
+    mts: PORT_5,
+    js: PORT_5,
+    mjs: PORT_5,
+    json: '\uFEFF{"http": {"port": 5}}',
+  }
   for (const [ending, text] of Object.entries(files)) {
     const cwd = folder(t, { [`trunkline.config.${ending}`]: text })
     const config = await loaded({ cwd, env: {} })
@@ -36,11 +45,19 @@ test('the first of several files is used, with a warning', async (t) => {
   const result = await loadConfig({ cwd, env: {} })
   assert.ok('config' in result)
   assert.equal(result.config.http.port, 5)
-  assert.deepEqual(result.warnings.map((warning) => warning.code), ['config.several_files'])
+  assert.deepEqual(
+    result.warnings.map((warning) => warning.code),
+    ['config.several_files'],
+  )
 })
 
 test('a file that is asked for must exist: by argument, flag or variable, in this order', async (t) => {
-  const cwd = folder(t, { 'a.json': '{"http":{"port":1}}', 'sub/b.json': '{"http":{"port":2}, "dataDir": "d"}', 'c.json': '{"http":{"port":3}}', 'trunkline.config.json': '{}' })
+  const cwd = folder(t, {
+    'a.json': '{"http":{"port":1}}',
+    'sub/b.json': '{"http":{"port":2}, "dataDir": "d"}',
+    'c.json': '{"http":{"port":3}}',
+    'trunkline.config.json': '{}',
+  })
   const env = { TRUNKLINE_CONFIG: 'c.json' }
   assert.equal((await loaded({ cwd, file: 'a.json', flags: { config: 'sub/b.json' }, env })).http.port, 1)
   const byFlag = await loaded({ cwd, flags: { config: 'sub/b.json' }, env })
@@ -69,12 +86,30 @@ test('whatever goes wrong in the file is an error with its place and its fix', a
     ['ts', 'enum A { b }\nexport default {}', 'config.syntax', /enum is not supported.*\(line 1/, /no enum/],
     ['json', '{\n  "a": tok_s3cret,\n}', 'config.syntax', /no valid JSON \(line 2, column 9\)/, /double quotes/],
     ['json', '{\n  "a": 1', 'config.syntax', /\(line 2, column 9\)/, /double quotes/],
-    ['ts', 'import x from "no-such-package/sub"\nexport default { x }', 'config.missing_module', /^The package "no-such-package/, /npm install no-such-package"/],
+    [
+      'ts',
+      'import x from "no-such-package/sub"\nexport default { x }',
+      'config.missing_module',
+      /^The package "no-such-package/,
+      /npm install no-such-package"/,
+    ],
     ['ts', 'import x from "@no/such"\nexport default { x }', 'config.missing_module', /"@no\/such"/, /npm install @no\/such"/],
     ['ts', 'import x from "./no-such.ts"\nexport default { x }', 'config.missing_module', /module ".*no-such\.ts"/, /file ending/],
-    ['ts', 'import { nope } from "node:fs"\nexport default { nope }', 'config.missing_module', /export named 'nope' \(line 1/, /name between the braces/],
+    [
+      'ts',
+      'import { nope } from "node:fs"\nexport default { nope }',
+      'config.missing_module',
+      /export named 'nope' \(line 1/,
+      /name between the braces/,
+    ],
     ['ts', 'import x from "trunkline/no-such"\nexport default { x }', 'config.missing_module', /trunkline/, /./],
-    ['ts', 'const a = 1\n\n  throw new RangeError("boom")\nexport default { a }', 'config.threw', /stopped with RangeError: boom \(line 3, column 9\)/, /Correct the code/],
+    [
+      'ts',
+      'const a = 1\n\n  throw new RangeError("boom")\nexport default { a }',
+      'config.threw',
+      /stopped with RangeError: boom \(line 3, column 9\)/,
+      /Correct the code/,
+    ],
     ['js', 'export default {}\nawait Promise.reject(new Error("later"))', 'config.threw', /Error: later \(line 2/, /Correct the code/],
     ['ts', 'throw "words"\nexport default {}', 'config.threw', /threw "words"/, /Correct the code/],
     ['ts', 'throw null\nexport default {}', 'config.threw', /threw a value of type object/, /Correct the code/],
@@ -89,7 +124,11 @@ test('whatever goes wrong in the file is an error with its place and its fix', a
   for (const [ending, text, code, message, hint] of cases) {
     const cwd = folder(t, { [`trunkline.config.${ending}`]: text })
     const error = await failed({ cwd, env: {} })
-    assert.deepEqual([error.code, error.file, error.path], [code, join(cwd, `trunkline.config.${ending}`), ''], `${text}: ${JSON.stringify(error)}`)
+    assert.deepEqual(
+      [error.code, error.file, error.path],
+      [code, join(cwd, `trunkline.config.${ending}`), ''],
+      `${text}: ${JSON.stringify(error)}`,
+    )
     assert.match(error.message, message, text)
     assert.match(error.hint, hint, text)
     assert.doesNotMatch(error.message, /s3cret/)
@@ -97,10 +136,16 @@ test('whatever goes wrong in the file is an error with its place and its fix', a
 })
 
 test('a fault in a module that the file imports names that module', async (t) => {
-  const cwd = folder(t, { 'trunkline.config.ts': 'import { routes } from "./routes.ts"\nexport default { routes }', 'routes.ts': '\nthrow new Error("boom")\nexport const routes = {}' })
+  const cwd = folder(t, {
+    'trunkline.config.ts': 'import { routes } from "./routes.ts"\nexport default { routes }',
+    'routes.ts': '\nthrow new Error("boom")\nexport const routes = {}',
+  })
   const error = await failed({ cwd, env: {} })
   assert.match(error.message, /boom \(.*routes\.ts, line 2, column 7\)/)
-  const missing = folder(t, { 'trunkline.config.ts': 'import { routes } from "./routes.ts"\nexport default { routes }', 'routes.ts': 'import "./gone.ts"\nexport const routes = {}' })
+  const missing = folder(t, {
+    'trunkline.config.ts': 'import { routes } from "./routes.ts"\nexport default { routes }',
+    'routes.ts': 'import "./gone.ts"\nexport const routes = {}',
+  })
   assert.match((await failed({ cwd: missing, env: {} })).message, /gone\.ts", imported from .*routes\.ts, does not exist/)
 })
 
@@ -110,7 +155,10 @@ test('secrets are read from real files and the given environment; errors of the 
   const route = (await loaded({ cwd, env: { B: 'from env' } })).routes[0]
   assert.deepEqual(route?.sink.type === 'http' && route.sink.headers, { a: 'from file', b: 'from env' })
   const error = await failed({ cwd, env: {} })
-  assert.deepEqual([error.code, error.file, error.path], ['config.missing_secret', join(cwd, 'trunkline.config.json'), 'routes.crm.sink.headers.b'])
+  assert.deepEqual(
+    [error.code, error.file, error.path],
+    ['config.missing_secret', join(cwd, 'trunkline.config.json'), 'routes.crm.sink.headers.b'],
+  )
 })
 
 test('the example of the reference page loads from a clone, in a folder without node_modules, silently', (t) => {
@@ -165,7 +213,10 @@ function publish(root: string): void {
     }
   }
   writeFileSync(join(root, 'dist/index.js'), 'export { defineConfig } from "./config/config.js"\n')
-  writeFileSync(join(root, 'package.json'), JSON.stringify({ name: 'trunkline', type: 'module', exports: { '.': { default: './dist/index.js' } } }))
+  writeFileSync(
+    join(root, 'package.json'),
+    JSON.stringify({ name: 'trunkline', type: 'module', exports: { '.': { default: './dist/index.js' } } }),
+  )
 }
 
 async function loaded(options: LoadOptions): Promise<Config> {

@@ -28,7 +28,8 @@ export type LoadOptions = {
 export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
   const { cwd, env, flags = {} } = options
   const named = [options.file, flags.config, env['TRUNKLINE_CONFIG']].find((file) => file !== undefined && file !== '')
-  const present = named === undefined ? CONFIG_FILES.map((name) => join(cwd, name)).filter((path) => existsSync(path)) : [resolve(cwd, named)]
+  const present =
+    named === undefined ? CONFIG_FILES.map((name) => join(cwd, name)).filter((path) => existsSync(path)) : [resolve(cwd, named)]
   const file = present[0] ?? null
   const imported = file === null ? { exported: {} } : await importFile(file)
   if ('error' in imported) return { errors: [imported.error], warnings: [] }

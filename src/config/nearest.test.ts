@@ -5,7 +5,8 @@ import { nearestName } from './nearest.ts'
 const KEYS = ['host', 'port', 'maxBodyBytes', 'headersTimeoutMs', 'requestTimeoutMs']
 
 test('finds the slip of a word: a letter wrong, missing, doubled or swapped, or another case', () => {
-  for (const typed of ['prot', 'porrt', 'por', 'pord', 'PORT']) assert.deepEqual(nearestName(typed, KEYS), { name: 'port', close: true }, typed)
+  for (const typed of ['prot', 'porrt', 'por', 'pord', 'PORT'])
+    assert.deepEqual(nearestName(typed, KEYS), { name: 'port', close: true }, typed)
   assert.deepEqual(nearestName('maxbodybites', KEYS), { name: 'maxBodyBytes', close: true })
 })
 

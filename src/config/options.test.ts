@@ -7,10 +7,24 @@ import { OPTIONS } from './options.ts'
 import { resolveConfig } from './resolve.ts'
 
 /** Every key required, so that the compiler refuses the value below when the type gains, loses or changes one. */
-type Whole<T> = T extends readonly unknown[] ? T : T extends object ? (string extends keyof T ? Record<string, Whole<T[string & keyof T]>> : { [K in keyof T]-?: Whole<Exclude<T[K], undefined>> }) : T
+type Whole<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? string extends keyof T
+      ? Record<string, Whole<T[string & keyof T]>>
+      : { [K in keyof T]-?: Whole<Exclude<T[K], undefined>> }
+    : T
 
 const FULL = {
-  http: { host: '::1', port: 1, maxBodyBytes: 2048, maxConnections: 3, headersTimeoutMs: 4, requestTimeoutMs: 5, allowHosts: ['a.example'] },
+  http: {
+    host: '::1',
+    port: 1,
+    maxBodyBytes: 2048,
+    maxConnections: 3,
+    headersTimeoutMs: 4,
+    requestTimeoutMs: 5,
+    allowHosts: ['a.example'],
+  },
   dataDir: 'data',
   log: { segmentBytes: 8192, maxBytes: 65_536, maxAgeMs: 1001, minFreeBytes: 0 },
   quarantine: { maxBytes: 65_537 },
@@ -58,7 +72,9 @@ const RESOLVED: Omit<Config, 'origins'> = {
 
 test('the table has exactly the keys that the types have', () => {
   const written = new Set(pathsOf(FULL).map((path) => path.replace(/^routes\.\w+/, 'routes.*').replace(/\.headers\..*$/, '.headers')))
-  const tabled = OPTIONS.flatMap((option) => (option.path === null || option.type === 'group' || option.type === 'routes' ? [] : option.path))
+  const tabled = OPTIONS.flatMap((option) =>
+    option.path === null || option.type === 'group' || option.type === 'routes' ? [] : option.path,
+  )
   assert.deepEqual([...written].sort(), [...tabled].sort())
 })
 
@@ -99,5 +115,7 @@ test('the reference page is up to date (npm run reference)', () => {
 
 function pathsOf(value: unknown, path = ''): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [path]
-  return Object.entries(value).flatMap(([key, entry]) => (entry === null && key !== 'topics' ? [] : pathsOf(entry, path === '' ? key : `${path}.${key}`)))
+  return Object.entries(value).flatMap(([key, entry]) =>
+    entry === null && key !== 'topics' ? [] : pathsOf(entry, path === '' ? key : `${path}.${key}`),
+  )
 }

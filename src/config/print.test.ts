@@ -13,9 +13,16 @@ test('prints every option with its value and origin, secrets masked, as data and
   const printed = printConfig(config)
   assert.deepEqual(printed.config['http'], config.http)
   assert.deepEqual((printed.config['routes'] as Record<string, RouteConfig>)['crm']?.sink, {
-    type: 'http', url: 'https://crm.example/in?***', headers: { authorization: '***' }, timeoutMs: 10_000, concurrency: 16,
+    type: 'http',
+    url: 'https://crm.example/in?***',
+    headers: { authorization: '***' },
+    timeoutMs: 10_000,
+    concurrency: 16,
   })
-  assert.deepEqual([printed.file, printed.origins['http.port'], printed.origins['http.host'], printed.origins['dataDir']], ['/app/c.ts', 'file', 'env', 'default'])
+  assert.deepEqual(
+    [printed.file, printed.origins['http.port'], printed.origins['http.host'], printed.origins['dataDir']],
+    ['/app/c.ts', 'file', 'env', 'default'],
+  )
   const text = formatConfig(config)
   assert.match(text, /^configuration file: \/app\/c\.ts$/m)
   assert.match(text, /^http\.port +5 +file$/m)
@@ -26,8 +33,20 @@ test('prints every option with its value and origin, secrets masked, as data and
 })
 
 test('property: no secret is in printed output, errors or warnings, wherever it was given and whatever is wrong with it', () => {
-  const secret = fc.tuple(fc.stringMatching(/^[a-zA-Z0-9]{8,12}$/), fc.constantFrom('', ' ', '\n', '\u0000', '@', '\u{1F600}')).map(([core, odd]) => ({ core: `S3${core}S3`, text: `S3${core}S3${odd}` }))
-  const place = fc.constantFrom('header', 'header-env', 'header-file', 'query', 'userinfo', 'url-env', 'url-file', 'url-env-path', 'header-list')
+  const secret = fc
+    .tuple(fc.stringMatching(/^[a-zA-Z0-9]{8,12}$/), fc.constantFrom('', ' ', '\n', '\u0000', '@', '\u{1F600}'))
+    .map(([core, odd]) => ({ core: `S3${core}S3`, text: `S3${core}S3${odd}` }))
+  const place = fc.constantFrom(
+    'header',
+    'header-env',
+    'header-file',
+    'query',
+    'userinfo',
+    'url-env',
+    'url-file',
+    'url-env-path',
+    'header-list',
+  )
   fc.assert(
     fc.property(secret, place, ({ core, text }, where) => {
       const files = text
@@ -44,7 +63,10 @@ test('property: no secret is in printed output, errors or warnings, wherever it 
       }
       const env = { S: text, U: `https://crm.example/hooks/${text}` }
       const result = resolve({ routes: { crm: { sink: sinks[where] } } }, env, () => files)
-      const shown = 'config' in result ? [JSON.stringify(printConfig(result.config)), formatConfig(result.config), ...result.config.routes.map(routeRevision)] : []
+      const shown =
+        'config' in result
+          ? [JSON.stringify(printConfig(result.config)), formatConfig(result.config), ...result.config.routes.map(routeRevision)]
+          : []
       const all = [...shown, JSON.stringify(result.warnings), 'errors' in result ? JSON.stringify(result.errors) : ''].join('\n')
       assert.ok(!all.includes(core), all)
       const accepted = where === 'header' && text === core
@@ -58,14 +80,30 @@ test('a revision depends on the definition, not on the order of keys or on secre
   const revision = (route: object, env = {}): string => routeRevision(resolved({ routes: { crm: route } }, env).routes[0] ?? assert.fail())
   const base = revision({ sink: HTTP, paused: false })
   assert.match(base, /^[0-9a-f]{16}$/)
-  assert.equal(revision({ paused: false, sink: { headers: { Authorization: 'h2' }, url: 'https://crm.example/in?key=k2', type: 'http' } }), base)
+  assert.equal(
+    revision({ paused: false, sink: { headers: { Authorization: 'h2' }, url: 'https://crm.example/in?key=k2', type: 'http' } }),
+    base,
+  )
   assert.equal(revision({ sink: HTTP }), base)
-  const others = [{ sink: HTTP, paused: true }, { sink: { ...HTTP, url: 'https://crm.example/out?key=k1' } }, { sink: { ...HTTP, headers: {} } }, { sink: HTTP, topics: ['x'] }]
+  const others = [
+    { sink: HTTP, paused: true },
+    { sink: { ...HTTP, url: 'https://crm.example/out?key=k1' } },
+    { sink: { ...HTTP, headers: {} } },
+    { sink: HTTP, topics: ['x'] },
+  ]
   assert.equal(new Set([base, ...others.map((route) => revision(route))]).size, others.length + 1)
 })
 
 function resolve(input: unknown, env: Record<string, string>, readFile: (path: string) => string = () => ''): ConfigResult {
-  return resolveConfig(input, { file: '/app/c.ts', cwd: '/app', env, readFile, knownTopics: ['x'], nearestTopics: () => [], topicTemplateOf: (name) => name })
+  return resolveConfig(input, {
+    file: '/app/c.ts',
+    cwd: '/app',
+    env,
+    readFile,
+    knownTopics: ['x'],
+    nearestTopics: () => [],
+    topicTemplateOf: (name) => name,
+  })
 }
 
 function resolved(input: unknown, env: Record<string, string>): Config {

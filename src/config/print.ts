@@ -28,7 +28,9 @@ export function printConfig(config: Config): PrintedConfig {
 /** The masked configuration as text: one option a line with its value and origin. */
 export function formatConfig(config: Config): string {
   const printed = printConfig(config)
-  const rows = Object.entries(printed.origins).map(([path, origin]) => [path, JSON.stringify(valueAt(printed.config, path)), origin] as const)
+  const rows = Object.entries(printed.origins).map(
+    ([path, origin]) => [path, JSON.stringify(valueAt(printed.config, path)), origin] as const,
+  )
   const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => Math.min(60, (row[column] ?? '').length))))
   const lines = rows.map(([path, value, origin]) => `${path.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${origin}`)
   return [`configuration file: ${printed.file ?? 'none'}`, ...lines, ''].join('\n')
@@ -43,5 +45,10 @@ export function maskRoute(route: RouteConfig): RouteConfig {
 
 /** Follows a path of the origins; none of their keys contains a dot. */
 function valueAt(value: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((at, key) => (typeof at === 'object' && at !== null ? new Map<string, unknown>(Object.entries(at)).get(key) : undefined), value)
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (at, key) => (typeof at === 'object' && at !== null ? new Map<string, unknown>(Object.entries(at)).get(key) : undefined),
+      value,
+    )
 }

@@ -16,7 +16,12 @@ test('without any key: the defaults, and one route that writes everything to <da
   const config = resolved({}, { file: null })
   assert.equal(config.file, null)
   assert.deepEqual([config.http.host, config.http.port, config.http.maxBodyBytes], ['127.0.0.1', 4680, 16 * 1024 * 1024])
-  assert.deepEqual(config.log, { segmentBytes: 64 * 1024 ** 2, maxBytes: 10 * 1024 ** 3, maxAgeMs: 7 * 86_400_000, minFreeBytes: 256 * 1024 ** 2 })
+  assert.deepEqual(config.log, {
+    segmentBytes: 64 * 1024 ** 2,
+    maxBytes: 10 * 1024 ** 3,
+    maxAgeMs: 7 * 86_400_000,
+    minFreeBytes: 256 * 1024 ** 2,
+  })
   assert.equal(config.dataDir, '/work/.trunkline')
   const [route, ...others] = config.routes
   assert.deepEqual(others, [])
@@ -28,7 +33,13 @@ test('without any key: the defaults, and one route that writes everything to <da
 test('a route says no more than its sink', () => {
   const route = resolved({ routes: { crm: { sink: HTTP } } }).routes[0]
   assert.deepEqual(route, {
-    name: 'crm', topics: null, from: 'latest', dedupe: true, order: null, backlog: null, paused: false,
+    name: 'crm',
+    topics: null,
+    from: 'latest',
+    dedupe: true,
+    order: null,
+    backlog: null,
+    paused: false,
     sink: { ...HTTP, shownUrl: 'https://crm.example/in', headers: {}, timeoutMs: 10_000, concurrency: 16 },
     retry: { maxAttempts: 16, baseMs: 500, maxMs: 300_000 },
   })
@@ -93,7 +104,11 @@ test('values outside their bounds, and options that contradict each other', () =
     [{ log: { maxBytes: Infinity } }, 'log.maxBytes', /at least 65536, but is Infinity/],
     [{ http: { host: 'http://localhost' } }, 'http.host', /without scheme and port/],
     [{ http: { allowHosts: ['ok.example', 'x.example:80'] } }, 'http.allowHosts[1]', /without scheme and port/],
-    [{ http: { requestTimeoutMs: 5000 } }, 'http.requestTimeoutMs', /headersTimeoutMs is 10000, above http.requestTimeoutMs, which is 5000/],
+    [
+      { http: { requestTimeoutMs: 5000 } },
+      'http.requestTimeoutMs',
+      /headersTimeoutMs is 10000, above http.requestTimeoutMs, which is 5000/,
+    ],
     [{ log: { segmentBytes: 131_072, maxBytes: 65_536 } }, 'log.segmentBytes', /above log.maxBytes/],
     [{ dataDir: '' }, 'dataDir', /empty/],
     [{ genesys: { orgId: 'my org' } }, 'genesys.orgId', /organization id/],
@@ -110,7 +125,11 @@ test('values outside their bounds, and options that contradict each other', () =
     [route({}, { ...HTTP, headers: { a: 'x', A: 'y' } }), 'routes.crm.sink.headers.A', /twice/],
     [route({}, { ...HTTP, headers: { a: 'x\r\nb: y' } }), 'routes.crm.sink.headers.a', /line end/],
     [route({}, { type: 'file', dir: '/work/.trunkline' }), 'routes.crm.sink.dir', /same folder as dataDir/],
-    [{ routes: { a: { sink: { type: 'file', dir: 'x' } }, b: { sink: { type: 'file', dir: './x/' } } } }, 'routes.b.sink.dir', /same folder as routes.a.sink.dir/],
+    [
+      { routes: { a: { sink: { type: 'file', dir: 'x' } }, b: { sink: { type: 'file', dir: './x/' } } } },
+      'routes.b.sink.dir',
+      /same folder as routes.a.sink.dir/,
+    ],
   ]
   for (const [input, path, message] of cases) assert.match(only(input, 'config.bad_value', path).message, message)
 })
@@ -130,7 +149,10 @@ test('route names: small letters, digits, hyphens; names of built-in properties 
     assert.match(error?.hint ?? '', /small letter/)
   }
   const names = ['a', 'constructor', 'a'.repeat(41)]
-  assert.deepEqual(resolved({ routes: Object.fromEntries(names.map((name) => [name, { sink: HTTP }])) }).routes.map((route) => route.name), names)
+  assert.deepEqual(
+    resolved({ routes: Object.fromEntries(names.map((name) => [name, { sink: HTTP }])) }).routes.map((route) => route.name),
+    names,
+  )
 })
 
 test('sink addresses: http or https with a host, no credentials, and never in the message', () => {
@@ -153,7 +175,9 @@ test('sink addresses: http or https with a host, no credentials, and never in th
 })
 
 test('secrets come from the environment or from a file beside the configuration', () => {
-  const input = { routes: { crm: { sink: { type: 'http', url: 'env:CRM_URL', headers: { Authorization: 'file:secrets/crm', 'x-plain': 'plain' } } } } }
+  const input = {
+    routes: { crm: { sink: { type: 'http', url: 'env:CRM_URL', headers: { Authorization: 'file:secrets/crm', 'x-plain': 'plain' } } } },
+  }
   const read: string[] = []
   const readFile = (path: string): string => {
     read.push(path)
@@ -162,8 +186,12 @@ test('secrets come from the environment or from a file beside the configuration'
   const sink = resolved(input, { env: { CRM_URL: 'https://crm.example/hook/s3cret' }, readFile }).routes[0]?.sink
   assert.deepEqual(read, ['/etc/app/secrets/crm'])
   assert.deepEqual(sink, {
-    type: 'http', url: 'https://crm.example/hook/s3cret', shownUrl: '***',
-    headers: { authorization: 'Bearer s3cret', 'x-plain': 'plain' }, timeoutMs: 10_000, concurrency: 16,
+    type: 'http',
+    url: 'https://crm.example/hook/s3cret',
+    shownUrl: '***',
+    headers: { authorization: 'Bearer s3cret', 'x-plain': 'plain' },
+    timeoutMs: 10_000,
+    concurrency: 16,
   })
 })
 
@@ -175,13 +203,19 @@ test('a secret that is not there is an error naming it', () => {
   assert.equal(missing.hint, 'Set CRM_TOKEN before the start.')
   assert.match(only(header('env:CRM_TOKEN'), 'config.missing_secret', path, { env: { CRM_TOKEN: '' } }).message, /is empty/)
   const denied = Object.assign(new Error('no'), { code: 'EACCES' })
-  const unreadable = only(header('file:t'), 'config.missing_secret', path, { readFile: () => { throw denied } })
+  const unreadable = only(header('file:t'), 'config.missing_secret', path, {
+    readFile: () => {
+      throw denied
+    },
+  })
   assert.match(unreadable.message, /\/etc\/app\/t, which cannot be read \(EACCES\)/)
   assert.match(only(header('file:t'), 'config.missing_secret', path, { readFile: () => '\n' }).message, /is empty/)
   only(header('env:'), 'config.bad_value', path)
   only(header('env:A B'), 'config.bad_value', path)
   only(header('file:'), 'config.bad_value', path)
-  const bad = only({ routes: { crm: { sink: { type: 'http', url: 'env:U' } } } }, 'config.bad_url', 'routes.crm.sink.url', { env: { U: 'zz-s3cret' } })
+  const bad = only({ routes: { crm: { sink: { type: 'http', url: 'env:U' } } } }, 'config.bad_url', 'routes.crm.sink.url', {
+    env: { U: 'zz-s3cret' },
+  })
   assert.match(bad.message, /read from env:U/)
   assert.doesNotMatch(JSON.stringify(bad), /s3cret/)
 })
@@ -222,9 +256,19 @@ test('a bad flag or variable is named by its own name and blames no file', () =>
 })
 
 test('all errors are reported at once, and as text with place and fix', () => {
-  const errors = errorsOf({ htpp: {}, http: { port: 'x' }, routes: { Bad: { sink: { type: 'http', url: 'x', headers: { a: 'env:NO' } }, topics: ['v2.no.*.such'] }, b: {} } })
+  const errors = errorsOf({
+    htpp: {},
+    http: { port: 'x' },
+    routes: { Bad: { sink: { type: 'http', url: 'x', headers: { a: 'env:NO' } }, topics: ['v2.no.*.such'] }, b: {} },
+  })
   assert.deepEqual(errors.map((error) => error.code).sort(), [
-    'config.bad_name', 'config.bad_topic', 'config.bad_url', 'config.missing_secret', 'config.missing_value', 'config.unknown_key', 'config.wrong_type',
+    'config.bad_name',
+    'config.bad_topic',
+    'config.bad_url',
+    'config.missing_secret',
+    'config.missing_value',
+    'config.unknown_key',
+    'config.wrong_type',
   ])
   const text = formatConfigErrors(errors)
   assert.match(text, /^\/etc\/app\/trunkline\.config\.ts: htpp: htpp is no known key\. \[config\.unknown_key\]\n  Did you mean "http"\?\n/m)
@@ -238,7 +282,13 @@ test('topics: unknown ones are warnings, real ids name the template, what can ma
     assert.ok(result.warnings.length <= 1)
     return result.warnings[0]
   }
-  for (const good of ['v2.users.{id}.presence', 'v2.detail.events.conversation.*', 'v2.users.{id}.pres*', '*', 'v2.detail.events.conversation.{id}.*.end']) {
+  for (const good of [
+    'v2.users.{id}.presence',
+    'v2.detail.events.conversation.*',
+    'v2.users.{id}.pres*',
+    '*',
+    'v2.detail.events.conversation.{id}.*.end',
+  ]) {
     assert.equal(warningOf(good), undefined, good)
   }
   const unknown = warningOf('v2.users.{id}.presense')
@@ -252,23 +302,50 @@ test('topics: unknown ones are warnings, real ids name the template, what can ma
     assert.ok(withId?.hint.includes(`"${topic.replace(UUID, '{id}')}"`), withId?.hint)
   }
   assert.match(only(topics('v2.users.*.presense'), 'config.bad_topic', 'routes.crm.topics[0]').hint, /Nearest known topics: v2\./)
-  assert.match(only(topics(`v2.detail.events.conversation.${UUID}.*.end`), 'config.bad_topic', 'routes.crm.topics[0]').hint, /Write the template: "v2\.detail\.events\.conversation\.\{id\}\.\*\.end"/)
-  assert.match(only(topics('v2.users.{id}.presence', 'v2.u*rs.x'), 'config.bad_topic', 'routes.crm.topics[1]').message, /middle of a segment/)
+  assert.match(
+    only(topics(`v2.detail.events.conversation.${UUID}.*.end`), 'config.bad_topic', 'routes.crm.topics[0]').hint,
+    /Write the template: "v2\.detail\.events\.conversation\.\{id\}\.\*\.end"/,
+  )
+  assert.match(
+    only(topics('v2.users.{id}.presence', 'v2.u*rs.x'), 'config.bad_topic', 'routes.crm.topics[1]').message,
+    /middle of a segment/,
+  )
 })
 
 test('warnings that need no topic: no routes at all, a misspelt variable', () => {
   const none = resolveConfig({ routes: {} }, context())
-  assert.deepEqual(none.warnings.map((warning) => warning.code), ['config.no_routes'])
+  assert.deepEqual(
+    none.warnings.map((warning) => warning.code),
+    ['config.no_routes'],
+  )
   const slip = resolveConfig({}, context({ env: { TRUNKLINE_PROT: '1', TRUNKLINE_CRASH_POINT: 'x', PROT: '1' } }))
-  assert.deepEqual(slip.warnings.map((warning) => [warning.code, warning.hint]), [['config.unknown_env', 'Did you mean TRUNKLINE_PORT?']])
+  assert.deepEqual(
+    slip.warnings.map((warning) => [warning.code, warning.hint]),
+    [['config.unknown_env', 'Did you mean TRUNKLINE_PORT?']],
+  )
 })
 
 test('property: any value whatever gives a configuration or errors, never a throw', () => {
-  const shape = fc.record({ http: fc.anything(), dataDir: fc.anything(), log: fc.anything(), routes: fc.oneof(fc.anything(), fc.dictionary(fc.string(), fc.record({ sink: fc.anything(), topics: fc.anything(), order: fc.anything(), backlog: fc.anything() }, { requiredKeys: [] }))) }, { requiredKeys: [] })
+  const shape = fc.record(
+    {
+      http: fc.anything(),
+      dataDir: fc.anything(),
+      log: fc.anything(),
+      routes: fc.oneof(
+        fc.anything(),
+        fc.dictionary(
+          fc.string(),
+          fc.record({ sink: fc.anything(), topics: fc.anything(), order: fc.anything(), backlog: fc.anything() }, { requiredKeys: [] }),
+        ),
+      ),
+    },
+    { requiredKeys: [] },
+  )
   fc.assert(
     fc.property(fc.oneof(fc.anything(), shape), (input) => {
       const result = resolveConfig(input, context())
-      if ('errors' in result) assert.ok(result.errors.length > 0 && result.errors.every((error) => error.message !== '' && error.hint !== ''))
+      if ('errors' in result)
+        assert.ok(result.errors.length > 0 && result.errors.every((error) => error.message !== '' && error.hint !== ''))
       else assert.ok(Array.isArray(result.config.routes))
     }),
     { numRuns: 1000 },
@@ -303,6 +380,9 @@ function errorsOf(input: unknown, more: Partial<ConfigContext> = {}): readonly C
 /** The one error of an input, which must have this code and path. */
 function only(input: unknown, code: string, path: string, more: Partial<ConfigContext> = {}): ConfigError {
   const errors = errorsOf(input, more)
-  assert.deepEqual(errors.map((error) => [error.code, error.path]), [[code, path]])
+  assert.deepEqual(
+    errors.map((error) => [error.code, error.path]),
+    [[code, path]],
+  )
   return errors[0] ?? assert.fail()
 }

@@ -85,7 +85,8 @@ function readLeaf(node: OptionNode, input: unknown, path: string, reading: Readi
     const given = { value: option.default, origin: 'default', label: path } as const
     return keep(readValue(option, { path, given }, reading), 'default')
   }
-  if (option.required === true) report(reading, inFile(path, input), 'config.missing_value', 'is missing.', `Give it: ${option.description}`)
+  if (option.required === true)
+    report(reading, inFile(path, input), 'config.missing_value', 'is missing.', `Give it: ${option.description}`)
   return undefined
 
   function keep(read: { readonly value: unknown } | null, origin: Origin): unknown {
@@ -113,12 +114,24 @@ function readRoutes(node: OptionNode, input: unknown, path: string, reading: Rea
   }
   if (input === undefined) for (const key of reading.origins.keys()) if (key.startsWith('routes.')) reading.origins.set(key, 'default')
   if (input !== undefined && routes.length === 0 && reading.errors.length === 0) {
-    warn(reading, path, 'config.no_routes', 'routes is empty: accepted events are kept and go nowhere.', 'Add a route, or remove the key to have the default one.')
+    warn(
+      reading,
+      path,
+      'config.no_routes',
+      'routes is empty: accepted events are kept and go nowhere.',
+      'Add a route, or remove the key to have the default one.',
+    )
   }
   return routes as RouteConfig[]
 }
 
-function readRoute(node: OptionNode, name: string, input: Record<string, unknown>, path: string, reading: Reading): Record<string, unknown> {
+function readRoute(
+  node: OptionNode,
+  name: string,
+  input: Record<string, unknown>,
+  path: string,
+  reading: Reading,
+): Record<string, unknown> {
   const route = readGroup(node, input, path, reading)
   checkTopics(route['topics'], `${path}.topics`, reading)
   checkBacklog(input['backlog'], `${path}.backlog`, reading)
@@ -131,10 +144,19 @@ function checkVariables(reading: Reading): void {
   const known = OPTIONS.flatMap((option) => option.env ?? [])
   for (const name of Object.keys(reading.context.env)) {
     if (!name.startsWith('TRUNKLINE_') || known.includes(name)) continue
-    const nearest = nearestName(name.slice('TRUNKLINE_'.length), known.map((variable) => variable.slice('TRUNKLINE_'.length)))
+    const nearest = nearestName(
+      name.slice('TRUNKLINE_'.length),
+      known.map((variable) => variable.slice('TRUNKLINE_'.length)),
+    )
     if (nearest?.close !== true) continue
     const hint = `Did you mean TRUNKLINE_${nearest.name}?`
-    reading.warnings.push({ code: 'config.unknown_env', file: null, path: '', message: `The environment variable ${name} is not known and has no effect.`, hint })
+    reading.warnings.push({
+      code: 'config.unknown_env',
+      file: null,
+      path: '',
+      message: `The environment variable ${name} is not known and has no effect.`,
+      hint,
+    })
   }
 }
 
@@ -145,7 +167,9 @@ function notAnObject(input: unknown, path: string, reading: Reading, node?: Opti
 }
 
 function keysHint(node: OptionNode): string {
-  return `Write an object with these keys: ${childrenFor(node, null).map(([key]) => key).join(', ')}.`
+  return `Write an object with these keys: ${childrenFor(node, null)
+    .map(([key]) => key)
+    .join(', ')}.`
 }
 
 /** The sink type that decides which keys a sink has; null (all keys) elsewhere and when it is not a known one. */

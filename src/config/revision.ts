@@ -8,7 +8,10 @@ import { maskRoute } from './print.ts'
  * or `env:` address alone makes no new revision.
  */
 export function routeRevision(route: RouteConfig): string {
-  return createHash('sha256').update(JSON.stringify(sorted(maskRoute(route)))).digest('hex').slice(0, 16)
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(maskRoute(route))))
+    .digest('hex')
+    .slice(0, 16)
 }
 
 function sorted(value: unknown): unknown {

@@ -33,7 +33,13 @@ function fromEnvironment(name: string, place: Place, reading: Reading): SecretTe
   const text = reading.context.env[name]
   if (text !== undefined && text !== '') return { text, from: `env:${name}` }
   const state = text === undefined ? 'is not set' : 'is empty'
-  report(reading, place, 'config.missing_secret', `needs the environment variable ${name}, which ${state}.`, `Set ${name} before the start.`)
+  report(
+    reading,
+    place,
+    'config.missing_secret',
+    `needs the environment variable ${name}, which ${state}.`,
+    `Set ${name} before the start.`,
+  )
   return null
 }
 

@@ -17,7 +17,10 @@ test('in a clone an export is the source file, in the published package the buil
 
 test('what the package does not export stays unknown', (t) => {
   const here = pathToFileURL(join(packageIn(t), 'src/config/import-file.ts')).href
-  assert.deepEqual(['trunkline/config/load', 'trunkline/package.json', 'trunkline/constructor'].map((specifier) => selfImport(specifier, here)), [null, null, null])
+  assert.deepEqual(
+    ['trunkline/config/load', 'trunkline/package.json', 'trunkline/constructor'].map((specifier) => selfImport(specifier, here)),
+    [null, null, null],
+  )
 })
 
 test('only this package is meant', () => {
@@ -28,7 +31,11 @@ function packageIn(t: TestContext): string {
   const root = mkdtempSync(join(tmpdir(), 'trunkline-self-'))
   t.after(() => rmSync(root, { recursive: true }))
   mkdirSync(join(root, 'src/config'), { recursive: true })
-  const exports = { '.': { types: './dist/index.d.ts', default: './dist/index.js' }, './lambda': './dist/lambda.js', './package.json': './package.json' }
+  const exports = {
+    '.': { types: './dist/index.d.ts', default: './dist/index.js' },
+    './lambda': './dist/lambda.js',
+    './package.json': './package.json',
+  }
   writeFileSync(join(root, 'package.json'), JSON.stringify({ name: 'trunkline', exports }))
   return root
 }

@@ -18,7 +18,9 @@ export function readValue(option: Option, place: Place, reading: Reading): Accep
     case 'integer':
       return readInteger(option, place, reading)
     case 'boolean':
-      return typeof value === 'boolean' ? { value } : wrongType('true or false', 'Write true or false without quotes.', option, place, reading)
+      return typeof value === 'boolean'
+        ? { value }
+        : wrongType('true or false', 'Write true or false without quotes.', option, place, reading)
     case 'choice':
       return readChoice(option, place, reading)
     case 'text':
@@ -96,7 +98,7 @@ function readText(option: Option, place: Place, reading: Reading): Accepted | nu
 
 function readList(option: Option, place: Place, reading: Reading): Accepted | null {
   const { value } = place.given
-  if (!Array.isArray(value)) return wrongType('a list of texts', 'Write it as [\'...\', \'...\'].', option, place, reading)
+  if (!Array.isArray(value)) return wrongType('a list of texts', "Write it as ['...', '...'].", option, place, reading)
   const entries: string[] = []
   let good = true
   for (const [index, entry] of [...(value as unknown[])].entries()) {
@@ -112,7 +114,13 @@ function readList(option: Option, place: Place, reading: Reading): Accepted | nu
 
 function fits(option: Option, text: string, place: Place, reading: Reading): boolean {
   if (option.pattern === undefined || option.pattern.test(text)) return true
-  report(reading, place, 'config.bad_value', `must be ${option.form ?? 'another text'}, but is ${describe(text, false)}.`, `Write ${option.form ?? 'another text'}.`)
+  report(
+    reading,
+    place,
+    'config.bad_value',
+    `must be ${option.form ?? 'another text'}, but is ${describe(text, false)}.`,
+    `Write ${option.form ?? 'another text'}.`,
+  )
   return false
 }
 
@@ -134,10 +142,13 @@ function readUrl(option: Option, place: Place, reading: Reading): Accepted | nul
   // `https:/host`, `https:host` and control characters are repaired silently by the parser; here they are slips.
   const url = /^[a-z][a-z0-9+.-]*:\/\/[^\s\p{Cc}]+$/iu.test(secret.text) ? URL.parse(secret.text) : null
   const problem =
-    url === null ? 'is no address with scheme and host'
-    : url.protocol !== 'http:' && url.protocol !== 'https:' ? `must begin with http:// or https://, not ${url.protocol}`
-    : url.username !== '' || url.password !== '' ? 'carries a user name or password'
-    : null
+    url === null
+      ? 'is no address with scheme and host'
+      : url.protocol !== 'http:' && url.protocol !== 'https:'
+        ? `must begin with http:// or https://, not ${url.protocol}`
+        : url.username !== '' || url.password !== ''
+          ? 'carries a user name or password'
+          : null
   if (url !== null && problem === null) {
     reading.shownUrls.set(place.path, shownUrl(url, secret.from))
     return { value: url.href }
@@ -150,8 +161,17 @@ function readUrl(option: Option, place: Place, reading: Reading): Accepted | nul
 
 /** Headers that the HTTP sink sets itself, or that would change how the request is framed or where it goes. */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set([
-  'connection', 'content-length', 'expect', 'host', 'idempotency-key', 'keep-alive', 'proxy-connection', 'te', 'trailer',
-  'transfer-encoding', 'upgrade',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'idempotency-key',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
 ])
 
 function readHeaders(option: Option, place: Place, reading: Reading): Accepted | null {
@@ -188,7 +208,13 @@ function headerText(option: Option, place: Place, reading: Reading): string | nu
   const secret = readSecret(value, place, reading)
   if (secret === null) return null
   if (/^[\t\x20-\x7e\x80-\xff]*$/.test(secret.text)) return secret.text
-  report(reading, place, 'config.bad_value', 'contains a character that no header may have, such as a line end.', 'Remove it from the value.')
+  report(
+    reading,
+    place,
+    'config.bad_value',
+    'contains a character that no header may have, such as a line end.',
+    'Remove it from the value.',
+  )
   return null
 }
 

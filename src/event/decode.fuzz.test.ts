@@ -53,14 +53,67 @@ test('real samples with bytes flipped, cut, spliced and deleted are answered', (
   }
 })
 
-const SCALAR = fc.oneof(fc.string(), fc.constantFrom('', '\ud800', '\u0000', '2026-03-19T22:04:48.128Z', ...KNOWN_TOPICS.slice(0, 20)), fc.integer(), fc.double(), fc.constant(null))
+const SCALAR = fc.oneof(
+  fc.string(),
+  fc.constantFrom('', '\ud800', '\u0000', '2026-03-19T22:04:48.128Z', ...KNOWN_TOPICS.slice(0, 20)),
+  fc.integer(),
+  fc.double(),
+  fc.constant(null),
+)
 const NAME = fc.constantFrom(
-  'version', 'id', 'detail-type', 'source', 'time', 'detail', 'topicName', 'eventBody', 'timestamp', 'metadata', 'event', 'type', 'message', 'result', 'topics', 'data', 'payload',
-  'conversationId', 'userId', 'agentId', 'queueId', 'interactionId', 'Records', 'Messages', 'body', 'Body', 'messageId', 'MessageId', 'eventSource', 'receiptHandle', 'messageAttributes',
-  'MessageAttributes', 'RULE_ARN', 'ERROR_CODE', 'stringValue', 'StringValue', 'eventTime', 'modifiedDate', 'routingStatus', 'group', 'specversion', '__proto__', 'constructor', 'toString',
+  'version',
+  'id',
+  'detail-type',
+  'source',
+  'time',
+  'detail',
+  'topicName',
+  'eventBody',
+  'timestamp',
+  'metadata',
+  'event',
+  'type',
+  'message',
+  'result',
+  'topics',
+  'data',
+  'payload',
+  'conversationId',
+  'userId',
+  'agentId',
+  'queueId',
+  'interactionId',
+  'Records',
+  'Messages',
+  'body',
+  'Body',
+  'messageId',
+  'MessageId',
+  'eventSource',
+  'receiptHandle',
+  'messageAttributes',
+  'MessageAttributes',
+  'RULE_ARN',
+  'ERROR_CODE',
+  'stringValue',
+  'StringValue',
+  'eventTime',
+  'modifiedDate',
+  'routingStatus',
+  'group',
+  'specversion',
+  '__proto__',
+  'constructor',
+  'toString',
 )
 const { value: GRAMMAR } = fc.letrec<{ value: unknown; object: unknown; array: unknown }>((tie) => ({
-  value: fc.oneof({ maxDepth: 4, withCrossShrink: true }, SCALAR, tie('object'), tie('array'), tie('object').map((object) => JSON.stringify(object))),
+  value: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    SCALAR,
+    tie('object'),
+    tie('array'),
+    tie('object').map((object) => JSON.stringify(object)),
+  ),
   object: fc.array(fc.tuple(NAME, tie('value')), { maxLength: 7 }).map((entries) => Object.fromEntries(entries)),
   array: fc.array(tie('value'), { maxLength: 3 }),
 }))
@@ -96,13 +149,23 @@ const FACTS = fc.record({
   envelopeId: fc.uuid(),
   eventTime: fc.integer({ min: 0, max: 253_402_300_799_999 }),
   timestamp: fc.integer({ min: 0, max: 253_402_300_799_999 }),
-  more: fc.dictionary(fc.string().map((name) => `x${name}`), fc.jsonValue(), { maxKeys: 4 }),
+  more: fc.dictionary(
+    fc.string().map((name) => `x${name}`),
+    fc.jsonValue(),
+    { maxKeys: 4 },
+  ),
 })
 
 test('decode gives back every fact that was encoded, through any layers', () => {
   fc.assert(
     fc.property(FACTS, fc.integer(), fc.nat({ max: 4 }), (facts, seed, layers) => {
-      const body = { ...facts.more, eventTime: facts.eventTime, conversationId: facts.conversationId, queueId: facts.queueId, userId: facts.userId }
+      const body = {
+        ...facts.more,
+        eventTime: facts.eventTime,
+        conversationId: facts.conversationId,
+        queueId: facts.queueId,
+        userId: facts.userId,
+      }
       const timestamp = new Date(facts.timestamp).toISOString()
       const topicName = facts.template.replace('{id}', facts.conversationId)
       const json = bytesOf(envelope({ id: facts.envelopeId, topic: facts.template, topicName, body, timestamp }))
@@ -117,14 +180,36 @@ test('decode gives back every fact that was encoded, through any layers', () => 
       assert.deepEqual(Buffer.from(event.raw), json)
       assert.deepEqual(
         {
-          format: event.format, topic: event.topic, topicName: event.topicName, params: event.params, orgId: event.orgId, envelopeId: event.envelopeId,
-          conversationId: event.conversationId, queueId: event.queueId, userId: event.userId, occurredAtMs: event.occurredAtMs, publishedAtMs: event.publishedAtMs,
-          marks: event.marks, keyKind: event.keyKind, entity: event.entity,
+          format: event.format,
+          topic: event.topic,
+          topicName: event.topicName,
+          params: event.params,
+          orgId: event.orgId,
+          envelopeId: event.envelopeId,
+          conversationId: event.conversationId,
+          queueId: event.queueId,
+          userId: event.userId,
+          occurredAtMs: event.occurredAtMs,
+          publishedAtMs: event.publishedAtMs,
+          marks: event.marks,
+          keyKind: event.keyKind,
+          entity: event.entity,
         },
         {
-          format: 'eventbridge', topic: facts.template, topicName, params: [facts.conversationId], orgId: ORG_ID, envelopeId: facts.envelopeId,
-          conversationId: facts.conversationId, queueId: facts.queueId, userId: facts.userId, occurredAtMs: facts.eventTime, publishedAtMs: facts.timestamp,
-          marks: [], keyKind: 'semantic', entity: { kind: 'conversation', id: facts.conversationId },
+          format: 'eventbridge',
+          topic: facts.template,
+          topicName,
+          params: [facts.conversationId],
+          orgId: ORG_ID,
+          envelopeId: facts.envelopeId,
+          conversationId: facts.conversationId,
+          queueId: facts.queueId,
+          userId: facts.userId,
+          occurredAtMs: facts.eventTime,
+          publishedAtMs: facts.timestamp,
+          marks: [],
+          keyKind: 'semantic',
+          entity: { kind: 'conversation', id: facts.conversationId },
         },
       )
       assertSound(results)
@@ -172,7 +257,24 @@ function edited(bytes: Buffer, random: (below: number) => number): Buffer {
   }
 }
 
-const CRUMBS = ['{', '}', '[', ']', '"', ',', ':', '\n', '\\', '\\ud800', 'null', '1e999', '-', '\u0000', '"__proto__":{},', '12345678901234567890'].map((text) => Buffer.from(text))
+const CRUMBS = [
+  '{',
+  '}',
+  '[',
+  ']',
+  '"',
+  ',',
+  ':',
+  '\n',
+  '\\',
+  '\\ud800',
+  'null',
+  '1e999',
+  '-',
+  '\u0000',
+  '"__proto__":{},',
+  '12345678901234567890',
+].map((text) => Buffer.from(text))
 
 function pick<T>(list: readonly T[], random: (below: number) => number): T {
   return list[random(list.length)]!

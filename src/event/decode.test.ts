@@ -61,25 +61,65 @@ const attributesWith = (field: 'stringValue' | 'StringValue'): object =>
 
 test('the ids of a body without them come from the topic name', () => {
   const user = '9a0b4c5d-1111-4222-8333-444455556666'
-  const presence = eventIn(envelope({ topic: 'v2.users.{id}.presence', topicName: `v2.users.${user}.presence`, body: { modifiedDate: '2026-03-19T22:04:48.100Z' } }))
+  const presence = eventIn(
+    envelope({
+      topic: 'v2.users.{id}.presence',
+      topicName: `v2.users.${user}.presence`,
+      body: { modifiedDate: '2026-03-19T22:04:48.100Z' },
+    }),
+  )
   assert.deepEqual([presence.userId, presence.entity, presence.orgId], [user, { kind: 'user', id: user }, ORG_ID])
-  const calls = eventIn(envelope({ topic: 'v2.routing.queues.{id}.conversations.calls', topicName: 'v2.routing.queues.q1.conversations.calls', body: { id: 'c1' } }))
+  const calls = eventIn(
+    envelope({
+      topic: 'v2.routing.queues.{id}.conversations.calls',
+      topicName: 'v2.routing.queues.q1.conversations.calls',
+      body: { id: 'c1' },
+    }),
+  )
   assert.deepEqual([calls.queueId, calls.conversationId, calls.entity], ['q1', 'c1', { kind: 'queue', id: 'q1' }])
-  const member = eventIn(envelope({ topic: 'v2.routing.queues.{id}.users', topicName: 'v2.routing.queues.q1.users', body: { queueId: 'q1', user: { id: 'u1' } } }))
+  const member = eventIn(
+    envelope({
+      topic: 'v2.routing.queues.{id}.users',
+      topicName: 'v2.routing.queues.q1.users',
+      body: { queueId: 'q1', user: { id: 'u1' } },
+    }),
+  )
   assert.deepEqual([member.queueId, member.userId, member.entity], ['q1', 'u1', { kind: 'queue', id: 'q1' }])
-  const activity = eventIn(envelope({ topic: 'v2.analytics.queues.{id}.activity', topicName: 'v2.analytics.queues.q2.activity', body: { results: [] } }))
+  const activity = eventIn(
+    envelope({ topic: 'v2.analytics.queues.{id}.activity', topicName: 'v2.analytics.queues.q2.activity', body: { results: [] } }),
+  )
   assert.deepEqual([activity.queueId, activity.occurredAtMs], ['q2', null])
-  const state = eventIn(envelope({ topic: 'v2.detail.events.agent.{id}.state', topicName: 'v2.detail.events.agent.u7.state', body: { userId: 'u7', conversationId: 'c7', currentStateStart: 1773957888100 } }))
+  const state = eventIn(
+    envelope({
+      topic: 'v2.detail.events.agent.{id}.state',
+      topicName: 'v2.detail.events.agent.u7.state',
+      body: { userId: 'u7', conversationId: 'c7', currentStateStart: 1773957888100 },
+    }),
+  )
   assert.deepEqual([state.entity, state.conversationId, state.occurredAtMs], [{ kind: 'user', id: 'u7' }, 'c7', 1773957888100])
   const snapshot = eventIn(envelope({ topic: 'v2.users.{id}.conversations', topicName: 'v2.users.u8.conversations', body: { id: 'c8' } }))
   assert.deepEqual([snapshot.userId, snapshot.conversationId, snapshot.entity], ['u8', 'c8', { kind: 'user', id: 'u8' }])
-  const operation = eventIn(envelope({ topic: 'v2.operations.events.{id}', topicName: 'v2.operations.events.def-1', body: { timestamp: 1773957888100, conversationId: 'c9' } }))
-  assert.deepEqual([operation.entity, operation.conversationId, operation.occurredAtMs], [{ kind: 'other', id: 'def-1' }, 'c9', 1773957888100])
+  const operation = eventIn(
+    envelope({
+      topic: 'v2.operations.events.{id}',
+      topicName: 'v2.operations.events.def-1',
+      body: { timestamp: 1773957888100, conversationId: 'c9' },
+    }),
+  )
+  assert.deepEqual(
+    [operation.entity, operation.conversationId, operation.occurredAtMs],
+    [{ kind: 'other', id: 'def-1' }, 'c9', 1773957888100],
+  )
 })
 
 test('a topic nobody knows passes through, marked', () => {
-  const event = eventIn(envelope({ topic: 'v2.brand.new.{id}.thing', topicName: 'v2.brand.new.x.thing', body: { eventTime: 1773957888100, zip: [] } }))
-  assert.deepEqual([event.topic, event.params, event.marks, event.occurredAtMs], ['v2.brand.new.{id}.thing', ['x'], ['topic.unknown'], 1773957888100])
+  const event = eventIn(
+    envelope({ topic: 'v2.brand.new.{id}.thing', topicName: 'v2.brand.new.x.thing', body: { eventTime: 1773957888100, zip: [] } }),
+  )
+  assert.deepEqual(
+    [event.topic, event.params, event.marks, event.occurredAtMs],
+    ['v2.brand.new.{id}.thing', ['x'], ['topic.unknown'], 1773957888100],
+  )
 })
 
 test('a Genesys event on a bus of another name is still a Genesys event', () => {
@@ -89,7 +129,14 @@ test('a Genesys event on a bus of another name is still a Genesys event', () => 
 })
 
 test('absurd times are no times', () => {
-  const event = eventIn(envelope({ topic: 'v2.detail.events.conversation.{id}.acw', topicName: 'v2.detail.events.conversation.c.acw', body: { eventTime: -5 }, timestamp: 'never' }))
+  const event = eventIn(
+    envelope({
+      topic: 'v2.detail.events.conversation.{id}.acw',
+      topicName: 'v2.detail.events.conversation.c.acw',
+      body: { eventTime: -5 },
+      timestamp: 'never',
+    }),
+  )
   assert.deepEqual([event.occurredAtMs, event.publishedAtMs], [null, Date.parse('2026-03-19T22:04:48Z')])
 })
 
@@ -105,11 +152,23 @@ test('the organisation of the options is used where the record names none', () =
 test('hand-made custom-bus events are recognised, their ids found in detail, eventBody or at the top', () => {
   const top = { version: '0', id: 'e1', source: 'genesys.cloud', 'detail-type': 'InteractionEvent', time: '2026-03-19T22:04:48Z' }
   const rows: [object, Partial<DecodedEvent>][] = [
-    [{ ...top, detail: { interactionId: 'i1', agentId: 'a1' } }, { conversationId: 'i1', userId: 'a1', queueId: null, entity: { kind: 'conversation', id: 'i1' } }],
-    [{ ...top, detail: { eventBody: { conversationId: 'c1', queueId: 'q1' } } }, { conversationId: 'c1', queueId: 'q1' }],
+    [
+      { ...top, detail: { interactionId: 'i1', agentId: 'a1' } },
+      { conversationId: 'i1', userId: 'a1', queueId: null, entity: { kind: 'conversation', id: 'i1' } },
+    ],
+    [
+      { ...top, detail: { eventBody: { conversationId: 'c1', queueId: 'q1' } } },
+      { conversationId: 'c1', queueId: 'q1' },
+    ],
     [{ ...top, contactId: 77, detail: { state: 'x' } }, { conversationId: '77' }],
-    [{ ...top, detail: { queue: { id: 'q2' } } }, { queueId: 'q2', entity: { kind: 'queue', id: 'q2' } }],
-    [{ ...top, detail: {} }, { entity: null, occurredAtMs: null, publishedAtMs: Date.parse('2026-03-19T22:04:48Z') }],
+    [
+      { ...top, detail: { queue: { id: 'q2' } } },
+      { queueId: 'q2', entity: { kind: 'queue', id: 'q2' } },
+    ],
+    [
+      { ...top, detail: {} },
+      { entity: null, occurredAtMs: null, publishedAtMs: Date.parse('2026-03-19T22:04:48Z') },
+    ],
     [{ ...top, detail: { timestamp: '2026-03-19T22:04:40.5Z' } }, { occurredAtMs: Date.parse('2026-03-19T22:04:40.500Z') }],
     [{ ...top, detail: { timestamp: 1773957888 } }, { occurredAtMs: null }],
   ]
@@ -122,8 +181,16 @@ test('hand-made custom-bus events are recognised, their ids found in detail, eve
 
 test('webhook bodies need a type and an id, at the top or one level down', () => {
   const rows: [object, string, Partial<DecodedEvent>][] = [
-    [{ event: 'routing:participant:added', conversationId: 'c1', participantId: 'p' }, 'routing:participant:added', { conversationId: 'c1' }],
-    [{ eventType: 'agent.ready', data: { agentId: 'a1', timestamp: 1773957888100 } }, 'agent.ready', { userId: 'a1', occurredAtMs: 1773957888100 }],
+    [
+      { event: 'routing:participant:added', conversationId: 'c1', participantId: 'p' },
+      'routing:participant:added',
+      { conversationId: 'c1' },
+    ],
+    [
+      { eventType: 'agent.ready', data: { agentId: 'a1', timestamp: 1773957888100 } },
+      'agent.ready',
+      { userId: 'a1', occurredAtMs: 1773957888100 },
+    ],
     [{ payload: { type: 'queue.full', queueId: 'q' } }, 'queue.full', { queueId: 'q', entity: { kind: 'queue', id: 'q' } }],
     [{ topicName: 'v2.users.u1.presence', userId: 'u1' }, 'v2.users.u1.presence', { userId: 'u1' }],
   ]
@@ -183,13 +250,23 @@ test('a message of a target DLQ says why delivery failed, in each of its shapes'
     assert.deepEqual(event.key, eventIn(ACD_END).key)
   }
   const partial = eventIn(lambdaRecord(ACD_END_TEXT, { ERROR_CODE: { stringValue: 'X' }, RETRY_ATTEMPTS: { stringValue: 'many' } }))
-  assert.deepEqual(partial.failure, { ruleArn: null, targetArn: null, errorCode: 'X', errorMessage: null, exhaustedRetryCondition: null, retryAttempts: null })
+  assert.deepEqual(partial.failure, {
+    ruleArn: null,
+    targetArn: null,
+    errorCode: 'X',
+    errorMessage: null,
+    exhaustedRetryCondition: null,
+    retryAttempts: null,
+  })
   assert.equal(eventIn(lambdaRecord(ACD_END_TEXT, { TRACE: { stringValue: 'x' } })).format, 'eventbridge')
 })
 
 test('of several records in a wrapper, a bad one fails alone and keeps its body', () => {
   const results = run({ Records: [lambdaRecord(ACD_END_TEXT), lambdaRecord('{"cut":'), lambdaRecord(7), lambdaRecord(ACD_END_TEXT)] })
-  assert.deepEqual(results.map((result) => (result.ok ? 'ok' : result.code)), ['ok', 'decode.not_json', 'decode.sqs_record', 'ok'])
+  assert.deepEqual(
+    results.map((result) => (result.ok ? 'ok' : result.code)),
+    ['ok', 'decode.not_json', 'decode.sqs_record', 'ok'],
+  )
   assert.ok(results[1]?.ok === false)
   assert.equal(Buffer.from(results[1].bytes).toString(), '{"cut":')
 })
@@ -198,7 +275,10 @@ test('an array or lines inside a layer are several events', () => {
   const webhook = (id: string): string => JSON.stringify({ event: 'x', conversationId: id })
   for (const inside of [`[${webhook('a')},${webhook('b')},{oops}]`, `${webhook('a')}\n${webhook('b')}\n{oops}\n`]) {
     for (const wrapped of [gzipSync(inside), Buffer.from(Buffer.from(inside).toString('base64')), bytesOf(lambdaRecord(inside))]) {
-      assert.deepEqual(run(wrapped).map((result) => (result.ok ? result.event.conversationId : result.code)), ['a', 'b', 'decode.not_json'])
+      assert.deepEqual(
+        run(wrapped).map((result) => (result.ok ? result.event.conversationId : result.code)),
+        ['a', 'b', 'decode.not_json'],
+      )
     }
   }
 })
@@ -209,21 +289,39 @@ test('decodeSqsRecord reads a parsed record as decode reads its text', () => {
   assert.deepEqual(first.event, eventIn(lambdaRecord(ACD_END_TEXT, attributesWith('stringValue'))))
   for (const record of [null, undefined, 'text', {}, { body: 7 }, { body: 'lone \ud800' }, Object.create(null), () => 1]) {
     const results = decodeSqsRecord(record, OPTIONS)
-    assert.deepEqual(results.map((result) => !result.ok && result.code), ['decode.sqs_record'])
+    assert.deepEqual(
+      results.map((result) => !result.ok && result.code),
+      ['decode.sqs_record'],
+    )
   }
-  assert.deepEqual(decodeSqsRecord({ body: '' }, OPTIONS).map((result) => !result.ok && result.code), ['decode.empty'])
+  assert.deepEqual(
+    decodeSqsRecord({ body: '' }, OPTIONS).map((result) => !result.ok && result.code),
+    ['decode.empty'],
+  )
 })
 
 test('bytes that are no event say why, keep themselves and quote nothing', () => {
   const secret = 'tel:+15550001111'
   const rows: [Uint8Array | string, string][] = [
-    ['', 'decode.empty'], [' \n\t', 'decode.empty'], ['\ufeff', 'decode.empty'],
-    ['7', 'decode.not_object'], ['"text"', 'decode.not_object'], ['null', 'decode.not_object'], ['[1]', 'decode.not_object'], [`[${ACD_END_TEXT}]`, 'decode.not_object'],
-    [`{"ani":"${secret}",}`, 'decode.not_json'], [`{"ani":"${secret}`, 'decode.not_json'], [secret, 'decode.not_json'], ['hello', 'decode.not_json'],
+    ['', 'decode.empty'],
+    [' \n\t', 'decode.empty'],
+    ['\ufeff', 'decode.empty'],
+    ['7', 'decode.not_object'],
+    ['"text"', 'decode.not_object'],
+    ['null', 'decode.not_object'],
+    ['[1]', 'decode.not_object'],
+    [`[${ACD_END_TEXT}]`, 'decode.not_object'],
+    [`{"ani":"${secret}",}`, 'decode.not_json'],
+    [`{"ani":"${secret}`, 'decode.not_json'],
+    [secret, 'decode.not_json'],
+    ['hello', 'decode.not_json'],
     [Buffer.concat([Buffer.from(`{"ani":"${secret}`), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]), 'decode.not_utf8'],
-    [gzipSync(ACD_END).subarray(0, 200), 'decode.gzip'], [Buffer.from([0x1f, 0x8b]), 'decode.gzip'], [Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3]), 'decode.gzip'],
+    [gzipSync(ACD_END).subarray(0, 200), 'decode.gzip'],
+    [Buffer.from([0x1f, 0x8b]), 'decode.gzip'],
+    [Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3]), 'decode.gzip'],
     [`{"ani":"${secret}"}`, 'decode.unrecognised'],
-    ['{"message":"pong"}', 'decode.control_frame'], ['{"result":"400","status":"failure"}', 'decode.control_frame'],
+    ['{"message":"pong"}', 'decode.control_frame'],
+    ['{"result":"400","status":"failure"}', 'decode.control_frame'],
     ['{"a":'.repeat(20_000) + '1' + '}'.repeat(20_000), 'decode.too_deep'],
   ]
   for (const [input, code] of rows) {
@@ -255,7 +353,10 @@ test('bombs are refused at the cap, however they are packed', () => {
   const several = codes(bytesOf({ Records: Array.from({ length: 5 }, () => lambdaRecord(half)) }))
   assert.deepEqual(several, ['ok', 'ok', 'decode.too_large', 'decode.too_large', 'decode.too_large'])
   const crumbs = gzipSync(Buffer.from('[' + '1,'.repeat(200_000) + '1]'))
-  assert.deepEqual(run(crumbs).map((result) => (result.ok ? 'ok' : result.code)), ['decode.too_large'])
+  assert.deepEqual(
+    run(crumbs).map((result) => (result.ok ? 'ok' : result.code)),
+    ['decode.too_large'],
+  )
 })
 
 test('four layers are taken off, five are too many', () => {
@@ -279,7 +380,12 @@ test('a defect inside decode costs one record, not the process', () => {
 })
 
 test('records of other AWS services are not taken for SQS', () => {
-  for (const record of [{ Records: [{ eventSource: 'aws:s3', s3: {} }] }, { Records: [{ EventSource: 'aws:sns', Sns: {} }] }, { Records: [] }, { Messages: 'x' }]) {
+  for (const record of [
+    { Records: [{ eventSource: 'aws:s3', s3: {} }] },
+    { Records: [{ EventSource: 'aws:sns', Sns: {} }] },
+    { Records: [] },
+    { Messages: 'x' },
+  ]) {
     assert.equal(failureIn(record).code, 'decode.unrecognised')
   }
 })

@@ -66,7 +66,9 @@ function guarded(bytes: Uint8Array, options: DecodeOptions, run: (budget: Budget
     return run({ options, bytesLeft: 2 * options.maxBytes, eventsLeft: MAX_EVENTS_PER_RECORD })
   } catch (error) {
     const name = error instanceof Error ? error.name : 'unknown error'
-    return [failed('decode.internal', `Decoding this record failed inside Trunkline (${name}). Its bytes are kept; please report it.`, bytes)]
+    return [
+      failed('decode.internal', `Decoding this record failed inside Trunkline (${name}). Its bytes are kept; please report it.`, bytes),
+    ]
   }
 }
 
@@ -88,7 +90,8 @@ function peel(bytes: Uint8Array, wrapping: Wrapping, budget: Budget): Decoded[] 
 
 /** The content of a layer is a body again: one record, an array or lines. Gzip and base64 have line breaks of their own. */
 function peelInside(bytes: Uint8Array, wrapping: Wrapping, budget: Budget): Decoded[] {
-  if (wrapping.depth > MAX_LAYERS) return [failed('decode.too_deep', `The record has more than ${MAX_LAYERS} layers round its event. Take some off.`, bytes)]
+  if (wrapping.depth > MAX_LAYERS)
+    return [failed('decode.too_deep', `The record has more than ${MAX_LAYERS} layers round its event. Take some off.`, bytes)]
   budget.bytesLeft -= bytes.length
   if (bytes.length > budget.options.maxBytes || budget.bytesLeft < 0) return [tooLarge(bytes, budget.options.maxBytes)]
   if (isGzip(bytes)) return peel(bytes, wrapping, budget)
@@ -117,7 +120,11 @@ function recognise(record: JsonRecord, bytes: Uint8Array): Decoded {
   if (event !== null) return { ok: true, event }
   const frame = controlFrameOf(record.object)
   if (frame !== null) {
-    return failed('decode.control_frame', `This is ${frame} of the notification WebSocket, not an event. Do not forward such frames.`, bytes)
+    return failed(
+      'decode.control_frame',
+      `This is ${frame} of the notification WebSocket, not an event. Do not forward such frames.`,
+      bytes,
+    )
   }
   const other = readNotification(record) ?? readWebhook(record)
   if (other !== null) return { ok: true, event: other }
@@ -135,7 +142,11 @@ function beginsAsObject(bytes: Uint8Array): boolean {
 }
 
 function tooLarge(bytes: Uint8Array, maxBytes: number): Decoded {
-  return failed('decode.too_large', `The record, or what it wraps, is larger than the ${maxBytes} bytes allowed. Send smaller records, or raise the limit.`, bytes)
+  return failed(
+    'decode.too_large',
+    `The record, or what it wraps, is larger than the ${maxBytes} bytes allowed. Send smaller records, or raise the limit.`,
+    bytes,
+  )
 }
 
 function failed(code: `decode.${string}`, message: string, bytes: Uint8Array): Decoded {

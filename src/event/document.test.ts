@@ -27,7 +27,14 @@ test('an envelope keeps every byte but its line breaks, and gets one last key', 
 
 test('marks, failure and duplicateOf are there only when there are any', () => {
   const event = received(sample('eventbridge', 'attributes'), { duplicateOf: 'first-id', marks: ['topic.mismatch', 'redriven'] })
-  const failure = { ruleArn: 'arn:r', targetArn: null, errorCode: 'NO_PERMISSIONS', errorMessage: 'say "no"', exhaustedRetryCondition: null, retryAttempts: 3 }
+  const failure = {
+    ruleArn: 'arn:r',
+    targetArn: null,
+    errorCode: 'NO_PERMISSIONS',
+    errorMessage: 'say "no"',
+    exhaustedRetryCondition: null,
+    retryAttempts: 3,
+  }
   assert.deepEqual(JSON.parse(textOf({ ...event, failure })).trunkline, {
     id: ID,
     format: 'eventbridge',
@@ -84,18 +91,24 @@ test('each sample: one line; without trunkline it says what the record said; env
 test('for any envelope: what went in comes out, on one line', () => {
   const detail = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue())
   fc.assert(
-    fc.property(detail, fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom(0, 1, 4), fc.constantFrom('\n', '\r\n'), (body, more, indent, lineBreak) => {
-      const record = { ...more, source: 'acme.calls', 'detail-type': 'Call \u2028 ended', detail: body }
-      const raw = JSON.stringify(record, null, indent).replaceAll('\n', lineBreak)
-      const event = received(Buffer.from(`\ufeff${raw}${lineBreak}`))
-      const text = textOf(event)
-      assert.ok(!/[\r\n]/.test(text))
-      const parsed = JSON.parse(text)
-      if (!Object.hasOwn(more, 'trunkline')) delete parsed.trunkline
-      else parsed.trunkline = more['trunkline']
-      assert.deepEqual(parsed, JSON.parse(raw))
-      assert.deepEqual(envelopeOf(event), JSON.parse(raw))
-    }),
+    fc.property(
+      detail,
+      fc.dictionary(fc.string(), fc.jsonValue()),
+      fc.constantFrom(0, 1, 4),
+      fc.constantFrom('\n', '\r\n'),
+      (body, more, indent, lineBreak) => {
+        const record = { ...more, source: 'acme.calls', 'detail-type': 'Call \u2028 ended', detail: body }
+        const raw = JSON.stringify(record, null, indent).replaceAll('\n', lineBreak)
+        const event = received(Buffer.from(`\ufeff${raw}${lineBreak}`))
+        const text = textOf(event)
+        assert.ok(!/[\r\n]/.test(text))
+        const parsed = JSON.parse(text)
+        if (!Object.hasOwn(more, 'trunkline')) delete parsed.trunkline
+        else parsed.trunkline = more['trunkline']
+        assert.deepEqual(parsed, JSON.parse(raw))
+        assert.deepEqual(envelopeOf(event), JSON.parse(raw))
+      },
+    ),
   )
 })
 

@@ -102,6 +102,4 @@ export type DecodeFailure = {
   readonly bytes: Uint8Array
 }
 
-export type Decoded =
-  | { readonly ok: true; readonly event: DecodedEvent }
-  | ({ readonly ok: false } & DecodeFailure)
+export type Decoded = { readonly ok: true; readonly event: DecodedEvent } | ({ readonly ok: false } & DecodeFailure)

@@ -40,26 +40,58 @@ const T3 = '2026-03-19T22:07:30.002Z'
 
 test('a station that is set, cleared and set again makes three events', () => {
   const set = { associatedStation: { id: 'st-1', name: 'Desk 7' } }
-  assertAllDiffer(published('v2.users.{id}.station', `v2.users.${USER}.station`, [[set, T1], [{ associatedStation: null }, T2], [set, T3]]))
+  assertAllDiffer(
+    published('v2.users.{id}.station', `v2.users.${USER}.station`, [
+      [set, T1],
+      [{ associatedStation: null }, T2],
+      [set, T3],
+    ]),
+  )
 })
 
 test('an agent who joins, leaves and joins a queue makes three events', () => {
   const joined = { id: USER, user: { id: USER }, queueId: QUEUE, joined: true }
   const topicName = `v2.routing.queues.${QUEUE}.users`
-  assertAllDiffer(published('v2.routing.queues.{id}.users', topicName, [[joined, T1], [{ ...joined, joined: false }, T2], [joined, T3]]))
+  assertAllDiffer(
+    published('v2.routing.queues.{id}.users', topicName, [
+      [joined, T1],
+      [{ ...joined, joined: false }, T2],
+      [joined, T3],
+    ]),
+  )
 })
 
 test('an activity that comes back unchanged is another event, by its publish time', () => {
   const { eventBody } = JSON.parse(sample('websocket', 'users_activity').toString())
   const away = { ...eventBody, presence: { ...eventBody.presence, presenceDefinition: { id: 'x', systemPresence: 'AWAY' } } }
-  assertAllDiffer(published('v2.users.{id}.activity', `v2.users.${USER}.activity`, [[eventBody, T1], [away, T2], [eventBody, T3]]))
+  assertAllDiffer(
+    published('v2.users.{id}.activity', `v2.users.${USER}.activity`, [
+      [eventBody, T1],
+      [away, T2],
+      [eventBody, T3],
+    ]),
+  )
 })
 
 test('two updates of one aggregate interval are two events, also with equal figures', () => {
-  const body = { group: { queueId: QUEUE, mediaType: 'voice' }, data: [{ interval: '2026-03-19T22:00:00Z/2026-03-19T22:30:00Z', metrics: [] }] }
+  const body = {
+    group: { queueId: QUEUE, mediaType: 'voice' },
+    data: [{ interval: '2026-03-19T22:00:00Z/2026-03-19T22:30:00Z', metrics: [] }],
+  }
   const updated = { ...body, data: [{ ...body.data[0], metrics: [{ metric: 'tAnswered', stats: { count: 1 } }] }] }
-  assertAllDiffer(published('v2.analytics.queues.{id}.observations', `v2.analytics.queues.${QUEUE}.observations`, [[body, T1], [updated, T2], [updated, T3]]))
-  assertAllDiffer(published('v2.analytics.users.{id}.aggregates', `v2.analytics.users.${USER}.aggregates`, [[body, T1], [body, T2]]))
+  assertAllDiffer(
+    published('v2.analytics.queues.{id}.observations', `v2.analytics.queues.${QUEUE}.observations`, [
+      [body, T1],
+      [updated, T2],
+      [updated, T3],
+    ]),
+  )
+  assertAllDiffer(
+    published('v2.analytics.users.{id}.aggregates', `v2.analytics.users.${USER}.aggregates`, [
+      [body, T1],
+      [body, T2],
+    ]),
+  )
 })
 
 test('interim and final transcripts of one utterance are different events', () => {
@@ -69,21 +101,45 @@ test('interim and final transcripts of one utterance are different events', () =
     transcripts: [{ utteranceId: 'u1', isFinal, alternatives: [{ transcript }] }],
   })
   const topicName = `v2.conversations.${CALL}.transcription`
-  assertAllDiffer(published('v2.conversations.{id}.transcription', topicName, [[said('hel', false), T1], [said('hello', false), T1], [said('hello', true), T1]]))
+  assertAllDiffer(
+    published('v2.conversations.{id}.transcription', topicName, [
+      [said('hel', false), T1],
+      [said('hello', false), T1],
+      [said('hello', true), T1],
+    ]),
+  )
 })
 
 test('two attribute updates in one millisecond are two events', () => {
   const set = (attributes: object): unknown => ({ eventTime: EVENT_TIME, conversationId: CALL, participantId: 'p1', attributes })
   const topic = 'v2.detail.events.conversation.{id}.attributes'
-  assertAllDiffer(published(topic, `v2.detail.events.conversation.${CALL}.attributes`, [[set({ a: '1' }), T1], [set({ a: '1', b: '2' }), T1]]))
+  assertAllDiffer(
+    published(topic, `v2.detail.events.conversation.${CALL}.attributes`, [
+      [set({ a: '1' }), T1],
+      [set({ a: '1', b: '2' }), T1],
+    ]),
+  )
 })
 
 test('the user.end and user.start of each action of an e-mail are all different events', () => {
-  const step = (eventTime: number): unknown => ({ eventTime, conversationId: CALL, participantId: 'p1', sessionId: 's1', userId: USER, mediaType: 'EMAIL' })
+  const step = (eventTime: number): unknown => ({
+    eventTime,
+    conversationId: CALL,
+    participantId: 'p1',
+    sessionId: 's1',
+    userId: USER,
+    mediaType: 'EMAIL',
+  })
   const name = `v2.detail.events.conversation.${CALL}.user`
   assertAllDiffer([
-    ...published('v2.detail.events.conversation.{id}.user.start', `${name}.start`, [[step(EVENT_TIME), T1], [step(EVENT_TIME + 90), T2]]),
-    ...published('v2.detail.events.conversation.{id}.user.end', `${name}.end`, [[step(EVENT_TIME), T1], [step(EVENT_TIME + 90), T2]]),
+    ...published('v2.detail.events.conversation.{id}.user.start', `${name}.start`, [
+      [step(EVENT_TIME), T1],
+      [step(EVENT_TIME + 90), T2],
+    ]),
+    ...published('v2.detail.events.conversation.{id}.user.end', `${name}.end`, [
+      [step(EVENT_TIME), T1],
+      [step(EVENT_TIME + 90), T2],
+    ]),
   ])
 })
 
@@ -143,11 +199,20 @@ test('samples that share an envelope id have different keys and equal envelope k
 })
 
 test('without any time of its own an event has a transport key: envelope id and content', () => {
-  const station = { topic: 'v2.users.{id}.station', topicName: `v2.users.${USER}.station`, body: { associatedStation: null }, timestamp: null }
+  const station = {
+    topic: 'v2.users.{id}.station',
+    topicName: `v2.users.${USER}.station`,
+    body: { associatedStation: null },
+    timestamp: null,
+  }
   const first = envelope({ ...station, id: 'one' })
   assert.equal(eventOf(first).keyKind, 'transport')
   assert.equal(keyOf(first), keyOf(first))
-  assertAllDiffer([first, envelope({ ...station, id: 'two' }), envelope({ ...station, id: 'one', body: { associatedStation: { id: 'x' } } })])
+  assertAllDiffer([
+    first,
+    envelope({ ...station, id: 'two' }),
+    envelope({ ...station, id: 'one', body: { associatedStation: { id: 'x' } } }),
+  ])
 })
 
 test('without time and envelope id there is no key', () => {
@@ -156,7 +221,13 @@ test('without time and envelope id there is no key', () => {
 })
 
 test('a custom bus: own time makes the key semantic; the envelope time, in whole seconds, never does', () => {
-  const custom = (id: string, detail: object): unknown => ({ id, source: 'genesys.cloud', 'detail-type': 'InteractionEvent', time: '2026-03-19T22:04:48Z', detail })
+  const custom = (id: string, detail: object): unknown => ({
+    id,
+    source: 'genesys.cloud',
+    'detail-type': 'InteractionEvent',
+    time: '2026-03-19T22:04:48Z',
+    detail,
+  })
   const timed = { interactionId: CALL, eventTime: T1 }
   assert.equal(eventOf(custom('a', timed)).keyKind, 'semantic')
   assert.equal(keyOf(custom('a', timed)), keyOf(custom('b', timed)))
@@ -171,10 +242,12 @@ test('big numbers that differ in the last digit make different keys', () => {
   assert.equal(keyOf(hook('12345678901234567890')), keyOf(hook('12345678901234567890')))
   const shapes = [
     (id: string) => `{"topicName":"v2.users.u.presence","eventBody":{"modifiedDate":"${T1}","__proto__":{"n":${id}}}}`,
-    (id: string) => `{"source":"aws.partner/genesys.com/cloud/o/s","detail-type":"t","detail":{"eventBody":{"eventTime":${EVENT_TIME},"n":[${id}]}}}`,
+    (id: string) =>
+      `{"source":"aws.partner/genesys.com/cloud/o/s","detail-type":"t","detail":{"eventBody":{"eventTime":${EVENT_TIME},"n":[${id}]}}}`,
     (id: string) => `{"source":"s","id":"e","detail-type":"t","detail":{"n":${id}}}`,
   ]
-  for (const shape of shapes) assertAllDiffer(['12345678901234567890', '12345678901234567891', '1e400', '1e401'].map((id) => Buffer.from(shape(id))))
+  for (const shape of shapes)
+    assertAllDiffer(['12345678901234567890', '12345678901234567891', '1e400', '1e401'].map((id) => Buffer.from(shape(id))))
 })
 
 test('parts of the key cannot run into each other', () => {

@@ -33,7 +33,11 @@ export type IdentityFacts = {
  * The time that belongs to a Genesys event's identity. Normally its business time. The body of a snapshot topic repeats when a state
  * comes back (A, B, A), so there the publish time counts, where the record has one.
  */
-export function identityAtMs(times: { readonly occurredAtMs: number | null; readonly timestampMs: number | null; readonly snapshot: boolean }): number | null {
+export function identityAtMs(times: {
+  readonly occurredAtMs: number | null
+  readonly timestampMs: number | null
+  readonly snapshot: boolean
+}): number | null {
   return times.snapshot ? (times.timestampMs ?? times.occurredAtMs) : (times.occurredAtMs ?? times.timestampMs)
 }
 

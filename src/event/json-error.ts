@@ -69,7 +69,7 @@ function endOfString(bytes: Uint8Array, start: number): number {
     const escape = bytes[at]
     if (escape === undefined) break
     if (escape === 0x75) {
-      for (const last = at + 4; at < last; ) {
+      for (const last = at + 4; at < last;) {
         at++
         if (at >= bytes.length) return -bytes.length - 1
         if (!isHex(bytes[at]!)) return -at - 1

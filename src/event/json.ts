@@ -36,7 +36,8 @@ export function readJsonObject(bytes: Uint8Array): ReadJson {
   } catch {
     return refused('decode.not_json', notJsonMessage(bytes, raw))
   }
-  if (!isObject(value)) return refused('decode.not_object', `The record is a JSON ${kindOf(value)}, not an object. Send one JSON object per event.`)
+  if (!isObject(value))
+    return refused('decode.not_object', `The record is a JSON ${kindOf(value)}, not an object. Send one JSON object per event.`)
   return { ok: true, object: value, text, raw }
 }
 
@@ -129,7 +130,8 @@ function walksDeeperThan(bytes: Uint8Array, limit: number): boolean {
 
 function notJsonMessage(bytes: Uint8Array, raw: Uint8Array): string {
   const at = jsonErrorAt(raw)
-  if (at >= raw.length) return `The record ends in the middle of its JSON, after ${bytes.length} bytes. It was cut off: send it again, whole.`
+  if (at >= raw.length)
+    return `The record ends in the middle of its JSON, after ${bytes.length} bytes. It was cut off: send it again, whole.`
   const offset = raw.byteOffset - bytes.byteOffset + at
   return `The record is not JSON: it stops making sense at byte ${offset} of ${bytes.length}. Send one JSON object, or NDJSON with one object per line.`
 }

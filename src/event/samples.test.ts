@@ -35,7 +35,14 @@ const BLUEPRINT: Expected = {
   queueId: null,
   publishedAtMs: utc('2022-04-06T09:30:45.013Z'),
 }
-const WEBSOCKET: Expected = { format: 'notification', source: 'genesys.notifications', orgId: null, envelopeId: null, publishedAtMs: null, layers: [] }
+const WEBSOCKET: Expected = {
+  format: 'notification',
+  source: 'genesys.notifications',
+  orgId: null,
+  envelopeId: null,
+  publishedAtMs: null,
+  layers: [],
+}
 
 const EVENTS: Record<SampleFolder, Record<string, Expected>> = {
   eventbridge: {
@@ -167,7 +174,14 @@ const EVENTS: Record<SampleFolder, Record<string, Expected>> = {
   },
 }
 
-const CONTROL_FRAMES = ['channel_gone', 'channel_metadata_heartbeat', 'channel_metadata_pong', 'client_ping', 'client_subscribe', 'subscribe_ok']
+const CONTROL_FRAMES = [
+  'channel_gone',
+  'channel_metadata_heartbeat',
+  'channel_metadata_pong',
+  'client_ping',
+  'client_subscribe',
+  'subscribe_ok',
+]
 
 for (const folder of ['eventbridge', 'websocket'] as const) {
   for (const [name, expected] of Object.entries(EVENTS[folder])) {

@@ -15,7 +15,13 @@ test('one document is one record, pretty-printed or not, with or without a final
 
 test('an array gives its elements with their exact bytes', () => {
   for (const kind of ['json', 'auto'] as const) {
-    assert.deepEqual(split('[{"a":1.0},\n {"b":"],[\\"{"}  , [1,2], 7,"x" ]\n', kind), ['{"a":1.0}', '{"b":"],[\\"{"}', '[1,2]', '7', '"x"'])
+    assert.deepEqual(split('[{"a":1.0},\n {"b":"],[\\"{"}  , [1,2], 7,"x" ]\n', kind), [
+      '{"a":1.0}',
+      '{"b":"],[\\"{"}',
+      '[1,2]',
+      '7',
+      '"x"',
+    ])
     assert.deepEqual(split('[]', kind), [])
     assert.deepEqual(split('[ ]', kind), [])
   }
@@ -59,7 +65,10 @@ test('a byte order mark is no part of a record, and white space is no body', () 
 })
 
 test('a body of millions of crumbs gives a bounded number of records, and loses none of it', () => {
-  for (const [body, kind] of [[Buffer.from('1\n'.repeat(700_000)), 'ndjson'], [Buffer.from('[' + '1,'.repeat(700_000) + '1]'), 'json']] as const) {
+  for (const [body, kind] of [
+    [Buffer.from('1\n'.repeat(700_000)), 'ndjson'],
+    [Buffer.from('[' + '1,'.repeat(700_000) + '1]'), 'json'],
+  ] as const) {
     const records = splitBody(body, kind)
     assert.equal(records.length, MAX_RECORDS_PER_BODY + 1)
     assert.equal(records.at(-1)!.length > 100_000, true)
@@ -82,7 +91,10 @@ test('what was joined is what is split', () => {
       assert.deepEqual(split(texts.join('\n'), 'ndjson'), texts)
       assert.deepEqual(split(texts.join('\r\n') + '\n', 'ndjson'), texts)
       assert.deepEqual(split(`[${texts.join(',')}]`, 'auto'), texts)
-      assert.deepEqual(split(JSON.stringify(list, null, 2), 'json').map((text) => JSON.parse(text)), JSON.parse(JSON.stringify(list)))
+      assert.deepEqual(
+        split(JSON.stringify(list, null, 2), 'json').map((text) => JSON.parse(text)),
+        JSON.parse(JSON.stringify(list)),
+      )
     }),
   )
 })

@@ -35,7 +35,7 @@ const OBJECT_CLOSE = 0x7d
 
 function linesOf(buffer: Buffer): Uint8Array[] {
   const lines: Uint8Array[] = []
-  for (let start = 0; start < buffer.length; ) {
+  for (let start = 0; start < buffer.length;) {
     const newline = lines.length === MAX_RECORDS_PER_BODY ? -1 : buffer.indexOf(NEWLINE, start)
     const next = newline < 0 ? buffer.length : newline
     const end = next > start && buffer[next - 1] === 0x0d ? next - 1 : next
@@ -130,7 +130,7 @@ function nextToken(buffer: Buffer, start: number): number | undefined {
 
 /** An object that begins at the very start of a line and ends at the end of it. */
 function hasObjectLine(buffer: Buffer): boolean {
-  for (let start = 0; start < buffer.length; ) {
+  for (let start = 0; start < buffer.length;) {
     const newline = buffer.indexOf(NEWLINE, start)
     const next = newline < 0 ? buffer.length : newline
     let end = next

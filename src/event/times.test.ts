@@ -36,7 +36,12 @@ test('each topic family has its time where Genesys puts it', () => {
 })
 
 test('snapshot topics are those whose body may repeat', () => {
-  for (const topic of ['v2.users.{id}.station', 'v2.users.{id}.activity', 'v2.routing.queues.{id}.users', 'v2.analytics.queues.{id}.activity']) {
+  for (const topic of [
+    'v2.users.{id}.station',
+    'v2.users.{id}.activity',
+    'v2.routing.queues.{id}.users',
+    'v2.analytics.queues.{id}.activity',
+  ]) {
     assert.equal(timeRuleOf(topic).snapshot, true, topic)
   }
   for (const topic of ['v2.detail.events.conversation.{id}.acd.end', 'v2.users.{id}.presence', 'v2.analytics.conversation.{id}.metrics']) {
@@ -51,16 +56,51 @@ test('an unreadable first field gives way to the next, and never becomes NaN', (
 
 test('instants that are garbage or absurd are null', () => {
   const bad = [
-    '', 'yesterday', '2026', '2026-03-19', '2026-03-19T22:04:48', '2026-13-01T00:00:00Z', '2026-00-01T00:00:00Z', '2026-02-29T00:00:00Z',
-    '2026-04-31T00:00:00Z', '2026-03-19T24:00:00Z', '2026-03-19T22:60:00Z', '2026-03-19T22:04:60Z', '2026-03-19 22:04:48Z', '2026-03-19T22:04:48.Z',
-    '2026-03-19T22:04:48.1234567890Z', '2026-03-19T22:04:48Zz', '2026-03-19T22:04:48+19:00', '2026-03-19T22:04:48+1:00', '1969-12-31T23:59:59Z',
-    '2o26-03-19T22:04:48Z', '10000-01-01T00:00:00Z', '9999-12-31T23:59:59-01:00', ' 2026-03-19T22:04:48Z', -1, NaN, Infinity, -Infinity, 1e20, true, null, {}, [],
+    '',
+    'yesterday',
+    '2026',
+    '2026-03-19',
+    '2026-03-19T22:04:48',
+    '2026-13-01T00:00:00Z',
+    '2026-00-01T00:00:00Z',
+    '2026-02-29T00:00:00Z',
+    '2026-04-31T00:00:00Z',
+    '2026-03-19T24:00:00Z',
+    '2026-03-19T22:60:00Z',
+    '2026-03-19T22:04:60Z',
+    '2026-03-19 22:04:48Z',
+    '2026-03-19T22:04:48.Z',
+    '2026-03-19T22:04:48.1234567890Z',
+    '2026-03-19T22:04:48Zz',
+    '2026-03-19T22:04:48+19:00',
+    '2026-03-19T22:04:48+1:00',
+    '1969-12-31T23:59:59Z',
+    '2o26-03-19T22:04:48Z',
+    '10000-01-01T00:00:00Z',
+    '9999-12-31T23:59:59-01:00',
+    ' 2026-03-19T22:04:48Z',
+    -1,
+    NaN,
+    Infinity,
+    -Infinity,
+    1e20,
+    true,
+    null,
+    {},
+    [],
   ]
   for (const value of bad) assert.equal(readInstant(value), null, String(value))
 })
 
 test('the usual ways to write one instant agree', () => {
-  const same = [MS, ISO, '2026-03-19T22:04:48.128000Z', '2026-03-19T22:04:48.128999999Z', '2026-03-20T00:04:48.128+02:00', '2026-03-19T17:34:48.128-0430']
+  const same = [
+    MS,
+    ISO,
+    '2026-03-19T22:04:48.128000Z',
+    '2026-03-19T22:04:48.128999999Z',
+    '2026-03-20T00:04:48.128+02:00',
+    '2026-03-19T17:34:48.128-0430',
+  ]
   for (const value of same) assert.equal(readInstant(value), MS, String(value))
   assert.equal(readInstant('2026-03-19T22:04:48.1Z'), MS - 28)
   assert.equal(readInstant('2024-02-29T00:00:00Z'), Date.UTC(2024, 1, 29))

@@ -24,7 +24,11 @@ test('every known template is found again from a name made of it', () => {
 })
 
 test('a literal segment wins over {id}, and {id} is taken when the literal leads nowhere', () => {
-  assert.deepEqual(templateOf('v2.users.u1.conversations.summaries'), { topic: 'v2.users.{id}.conversations.summaries', params: ['u1'], known: true })
+  assert.deepEqual(templateOf('v2.users.u1.conversations.summaries'), {
+    topic: 'v2.users.{id}.conversations.summaries',
+    params: ['u1'],
+    known: true,
+  })
   assert.deepEqual(templateOf('v2.users.u1.conversations.summaries.recordings'), {
     topic: 'v2.users.{id}.conversations.{id}.recordings',
     params: ['u1', 'summaries'],
@@ -37,7 +41,11 @@ test('ids of any look are params of a known template', () => {
 })
 
 test('an unknown topic gets a template from the segments that look like ids', () => {
-  assert.deepEqual(templateOf(`v2.conversations.chats.${UUID}.members`), { topic: 'v2.conversations.chats.{id}.members', params: [UUID], known: false })
+  assert.deepEqual(templateOf(`v2.conversations.chats.${UUID}.members`), {
+    topic: 'v2.conversations.chats.{id}.members',
+    params: [UUID],
+    known: false,
+  })
   assert.deepEqual(templateOf('v2.things.1234.parts.part9876543.made'), {
     topic: 'v2.things.{id}.parts.{id}.made',
     params: ['1234', 'part9876543'],
@@ -54,7 +62,15 @@ test('aligning needs every segment: {id} is one segment, never none and never tw
   assert.deepEqual(alignTopic('v2.users.{id}.presence', `v2.users.${UUID}.presence`), [UUID])
   assert.deepEqual(alignTopic('v2.audits.entitytype.{id}.entityid.{id}', 'v2.audits.entitytype.User.entityid.7'), ['User', '7'])
   assert.deepEqual(alignTopic('v2.quality.evaluations', 'v2.quality.evaluations'), [])
-  for (const name of ['v2.users..presence', 'v2.users.a.b.presence', 'v2.users.a.presenc', 'v2.users.a.presences', 'v2.users.a', 'v2.user.a.presence', '']) {
+  for (const name of [
+    'v2.users..presence',
+    'v2.users.a.b.presence',
+    'v2.users.a.presenc',
+    'v2.users.a.presences',
+    'v2.users.a',
+    'v2.user.a.presence',
+    '',
+  ]) {
     assert.equal(alignTopic('v2.users.{id}.presence', name), null, name)
   }
 })

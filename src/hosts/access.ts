@@ -37,17 +37,38 @@ export class Access {
   check(request: IncomingMessage, path: string): Refusal | null {
     const { headers, method } = request
     const host = headers.host ?? ''
-    if (!this.#answersTo(host)) return refuse(403, 'http.host_refused', `this server does not answer to the host ${JSON.stringify(host.slice(0, 100))}`, 'Use 127.0.0.1 or localhost, or allow the name with --allow-host.')
+    if (!this.#answersTo(host))
+      return refuse(
+        403,
+        'http.host_refused',
+        `this server does not answer to the host ${JSON.stringify(host.slice(0, 100))}`,
+        'Use 127.0.0.1 or localhost, or allow the name with --allow-host.',
+      )
     // Guarded is all that is not known to be open: a path has many spellings (%76, dot segments, a whole URL).
     const guarded = !OPEN_PATHS.has(path)
     const write = method !== 'GET' && method !== 'HEAD'
     const foreign = headers.origin !== undefined && !this.#sameOrigin(headers.origin, host)
     if (foreign || (headers['sec-fetch-site'] === 'cross-site' && (guarded || write)))
-      return refuse(403, 'http.origin_refused', 'requests from pages of other sites are refused', 'Call the API from a program, or allow the host name of the page with --allow-host.')
+      return refuse(
+        403,
+        'http.origin_refused',
+        'requests from pages of other sites are refused',
+        'Call the API from a program, or allow the host name of the page with --allow-host.',
+      )
     if (guarded && this.#tokenHash !== null && !this.#knows(headers))
-      return refuse(401, 'http.unauthorized', 'a token is needed', 'Send it as `Authorization: Bearer ...`, as the password of Basic, or as `x-api-key`.')
+      return refuse(
+        401,
+        'http.unauthorized',
+        'a token is needed',
+        'Send it as `Authorization: Bearer ...`, as the password of Basic, or as `x-api-key`.',
+      )
     if (write && guarded && !isJson(headers['content-type']))
-      return refuse(415, 'http.content_type', 'writes need content-type application/json or application/x-ndjson', "Add the header, e.g. curl -H 'content-type: application/json'.")
+      return refuse(
+        415,
+        'http.content_type',
+        'writes need content-type application/json or application/x-ndjson',
+        "Add the header, e.g. curl -H 'content-type: application/json'.",
+      )
     return null
   }
 

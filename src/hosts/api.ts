@@ -36,12 +36,31 @@ export function api(o: ApiOptions): Hono {
       const status = error.code.endsWith('.unknown') ? 404 : 400
       return c.json({ code: error.code, message: error.message, hint: error.hint }, status)
     }
-    return c.json({ code: 'http.internal', message: `this request failed: ${error.message}`, hint: 'Look at the log of the service; please report it.' }, 500)
+    return c.json(
+      {
+        code: 'http.internal',
+        message: `this request failed: ${error.message}`,
+        hint: 'Look at the log of the service; please report it.',
+      },
+      500,
+    )
   })
-  app.notFound((c) => c.json({ code: 'http.not_found', message: `there is nothing at ${c.req.method} ${c.req.path}`, hint: 'The API is described in docs/reference/http-api.md.' }, 404))
+  app.notFound((c) =>
+    c.json(
+      {
+        code: 'http.not_found',
+        message: `there is nothing at ${c.req.method} ${c.req.path}`,
+        hint: 'The API is described in docs/reference/http-api.md.',
+      },
+      404,
+    ),
+  )
 
   app.get('/', (c) => {
-    c.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+    c.header(
+      'content-security-policy',
+      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    )
     c.header('x-content-type-options', 'nosniff')
     return c.html(o.page())
   })
@@ -54,7 +73,19 @@ export function api(o: ApiOptions): Hono {
   app.get('/v1/stats', (c) => c.json(o.stats()))
 
   app.get('/v1/events', async (c) => {
-    const params = new Params(c.req.query(), ['topic', 'conversation', 'queue', 'agent', 'route', 'outcome', 'from', 'to', 'cursor', 'limit', 'order'])
+    const params = new Params(c.req.query(), [
+      'topic',
+      'conversation',
+      'queue',
+      'agent',
+      'route',
+      'outcome',
+      'from',
+      'to',
+      'cursor',
+      'limit',
+      'order',
+    ])
     return c.json(await listEvents(o, params))
   })
   app.get('/v1/events/:id', async (c) => {
@@ -62,7 +93,12 @@ export function api(o: ApiOptions): Hono {
     const seq = parseEventId(o.log.logId, id)
     if (seq !== null) {
       const record = await o.log.events.record(seq)
-      if (record === null) throw new TrunklineError('event.unknown', `no event ${id} is in the log`, 'It may be older than the log keeps; see log.maxAgeMs and log.maxBytes.')
+      if (record === null)
+        throw new TrunklineError(
+          'event.unknown',
+          `no event ${id} is in the log`,
+          'It may be older than the log keeps; see log.maxAgeMs and log.maxBytes.',
+        )
       return c.json(await wholeHistory(o, record))
     }
     const events = []
@@ -70,18 +106,44 @@ export function api(o: ApiOptions): Hono {
       events.push(await wholeHistory(o, record))
       if (events.length >= MAX_LIMIT) break
     }
-    if (events.length === 0) throw new TrunklineError('event.unknown', `no event with the id or envelope id ${JSON.stringify(id)} is in the log`, 'Look for it with GET /v1/events and a filter.')
+    if (events.length === 0)
+      throw new TrunklineError(
+        'event.unknown',
+        `no event with the id or envelope id ${JSON.stringify(id)} is in the log`,
+        'Look for it with GET /v1/events and a filter.',
+      )
     return c.json({ envelopeId: id, events })
   })
 
   app.get('/v1/deadletters', (c) => {
-    const params = new Params(c.req.query(), ['route', 'reason', 'topic', 'conversation', 'queue', 'state', 'from', 'to', 'cursor', 'limit'])
+    const params = new Params(c.req.query(), [
+      'route',
+      'reason',
+      'topic',
+      'conversation',
+      'queue',
+      'state',
+      'from',
+      'to',
+      'cursor',
+      'limit',
+    ])
     const cursor = params.integer('cursor')
-    return c.json(listDeadLetters(o.ledger, deadLetterFilter(params), { limit: params.limit(100, MAX_LIMIT), ...(cursor === undefined ? {} : { cursor }) }))
+    return c.json(
+      listDeadLetters(o.ledger, deadLetterFilter(params), {
+        limit: params.limit(100, MAX_LIMIT),
+        ...(cursor === undefined ? {} : { cursor }),
+      }),
+    )
   })
   app.get('/v1/deadletters/:route/:id', (c) => {
     const found = findDeadLetter(o.ledger, c.req.param('route'), c.req.param('id'))
-    if (found === null) throw new TrunklineError('deadletter.unknown', `route ${c.req.param('route')} has no dead letter ${c.req.param('id')}`, 'List them with GET /v1/deadletters.')
+    if (found === null)
+      throw new TrunklineError(
+        'deadletter.unknown',
+        `route ${c.req.param('route')} has no dead letter ${c.req.param('id')}`,
+        'List them with GET /v1/deadletters.',
+      )
     const raw = frameRaw(found.frame, 0)
     return c.json({ ...found.letter, history: o.ledger.history(found.letter.route, found.seq), raw: raw.toString('utf8') })
   })
@@ -90,18 +152,30 @@ export function api(o: ApiOptions): Hono {
     const params = new Params(body, ['route', 'reason', 'topic', 'conversation', 'queue', 'eventIds', 'from', 'to', 'dryRun', 'perSecond'])
     const eventIds = params.strings('eventIds')
     const perSecond = params.positive('perSecond')
-    const request = { ...deadLetterFilter(params), dryRun: params.boolean('dryRun') ?? false, ...(eventIds === undefined ? {} : { eventIds }), ...(perSecond === undefined ? {} : { perSecond }) }
+    const request = {
+      ...deadLetterFilter(params),
+      dryRun: params.boolean('dryRun') ?? false,
+      ...(eventIds === undefined ? {} : { eventIds }),
+      ...(perSecond === undefined ? {} : { perSecond }),
+    }
     return c.json(redrive(o.ledger, o.routes, request, o.nowMs(), 'api'))
   })
 
   app.get('/v1/quarantine', async (c) => {
     const params = new Params(c.req.query(), ['cursor', 'limit'])
     const cursor = params.integer('cursor')
-    return c.json(await listQuarantine(o.log.quarantine, o.log.logId, { limit: params.limit(50, 200), ...(cursor === undefined ? {} : { cursor }) }))
+    return c.json(
+      await listQuarantine(o.log.quarantine, o.log.logId, { limit: params.limit(50, 200), ...(cursor === undefined ? {} : { cursor }) }),
+    )
   })
   app.get('/v1/quarantine/:id', async (c) => {
     const record = await findQuarantined(o.log.quarantine, o.log.logId, c.req.param('id'))
-    if (record === null) throw new TrunklineError('quarantine.unknown', `no record ${c.req.param('id')} is in quarantine`, 'It may have left: quarantine.maxBytes bounds it, oldest out first.')
+    if (record === null)
+      throw new TrunklineError(
+        'quarantine.unknown',
+        `no record ${c.req.param('id')} is in quarantine`,
+        'It may have left: quarantine.maxBytes bounds it, oldest out first.',
+      )
     return c.json(record)
   })
   return app
@@ -113,7 +187,12 @@ async function listEvents(o: ApiOptions, params: Params): Promise<object> {
   const cursor = params.integer('cursor')
   const route = params.text('route')
   const outcome = params.oneOf('outcome', ROUTE_OUTCOMES)
-  if (route !== undefined && !o.routes.has(route)) throw new TrunklineError('route.unknown', `there is no route ${JSON.stringify(route)}`, `The routes are: ${[...o.routes.keys()].join(', ')}.`)
+  if (route !== undefined && !o.routes.has(route))
+    throw new TrunklineError(
+      'route.unknown',
+      `there is no route ${JSON.stringify(route)}`,
+      `The routes are: ${[...o.routes.keys()].join(', ')}.`,
+    )
   const range = order === 'asc' ? { order, afterSeq: cursor ?? 0 } : { order, ...(cursor === undefined ? {} : { beforeSeq: cursor }) }
   const end = o.log.events.nextSeq
   const events: object[] = []
@@ -129,7 +208,8 @@ async function listEvents(o: ApiOptions, params: Params): Promise<object> {
     last = record.seq
     const outcomes = Object.fromEntries([...o.routes].map(([name, r]) => [name, outcomeOnRoute(o.ledger, name, r, record.seq, event)]))
     const shown = outcome === undefined || (route === undefined ? Object.values(outcomes).includes(outcome) : outcomes[route] === outcome)
-    if (shown && (route === undefined || outcome !== undefined || outcomes[route] !== 'not_matched')) events.push({ ...summary(event), routes: outcomes })
+    if (shown && (route === undefined || outcome !== undefined || outcomes[route] !== 'not_matched'))
+      events.push({ ...summary(event), routes: outcomes })
   }
   // Going up, the cursor is always given: there may be more tomorrow. All records up to `end` have been looked at.
   const reached = order === 'asc' && !more ? Math.max(last, end - 1) : last
@@ -179,7 +259,22 @@ const verdictOf = (event: Event): string => (event.duplicateOf === null ? 'first
 function summary(event: Event): object {
   const { id, receivedAtMs, occurredAtMs, publishedAtMs, topic, topicName, format, source, envelopeId } = event
   const { conversationId, queueId, userId, marks, duplicateOf } = event
-  return { id, receivedAtMs, occurredAtMs, publishedAtMs, topic, topicName, format, source, envelopeId, conversationId, queueId, userId, marks, duplicateOf }
+  return {
+    id,
+    receivedAtMs,
+    occurredAtMs,
+    publishedAtMs,
+    topic,
+    topicName,
+    format,
+    source,
+    envelopeId,
+    conversationId,
+    queueId,
+    userId,
+    marks,
+    duplicateOf,
+  }
 }
 
 function eventQuery(params: Params): EventQuery {
@@ -193,7 +288,7 @@ function eventQuery(params: Params): EventQuery {
   set('user', params.text('agent'))
   set('fromMs', params.instant('from'))
   set('toMs', params.instant('to'))
-  return query as EventQuery
+  return query
 }
 
 function deadLetterFilter(params: Params): DeadLetterFilter {
@@ -208,7 +303,7 @@ function deadLetterFilter(params: Params): DeadLetterFilter {
   const toMs = params.instant('to')
   if (fromMs !== undefined) filter['fromMs'] = fromMs
   if (toMs !== undefined) filter['toMs'] = toMs
-  return filter as DeadLetterFilter
+  return filter
 }
 
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024
@@ -221,7 +316,12 @@ async function readObject(request: Request): Promise<Record<string, unknown>> {
   } catch {
     throw new TrunklineError('http.bad_request', 'the request body is not JSON', 'Send an object such as {"route":"crm","dryRun":true}.')
   }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new TrunklineError('http.bad_request', 'the request body is not an object', 'Send an object such as {"route":"crm","dryRun":true}.')
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new TrunklineError(
+      'http.bad_request',
+      'the request body is not an object',
+      'Send an object such as {"route":"crm","dryRun":true}.',
+    )
   return body as Record<string, unknown>
 }
 
@@ -232,7 +332,8 @@ async function readText(request: Request): Promise<string> {
   const body: AsyncIterable<Uint8Array> | readonly Uint8Array[] = request.body ?? []
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > MAX_REQUEST_BYTES) throw new TrunklineError('http.bad_request', 'the request body is too large', 'Name fewer events, or use a filter.')
+    if (bytes > MAX_REQUEST_BYTES)
+      throw new TrunklineError('http.bad_request', 'the request body is too large', 'Name fewer events, or use a filter.')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')

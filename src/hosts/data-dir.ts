@@ -3,7 +3,7 @@
  * The lock is an open SQLite transaction: the operating system drops it with the process, also on kill -9.
  */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { TrunklineError } from '../errors.ts'
@@ -24,7 +24,12 @@ export function takeDataDir(path: string, nowMs: number): DataDir {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     chmodSync(path, 0o700)
   } catch (error) {
-    throw new TrunklineError('data_dir.unusable', `the data directory ${path} cannot be made: ${(error as Error).message}`, 'Choose another with --data-dir, or mend its permissions.', { cause: error })
+    throw new TrunklineError(
+      'data_dir.unusable',
+      `the data directory ${path} cannot be made: ${(error as Error).message}`,
+      'Choose another with --data-dir, or mend its permissions.',
+      { cause: error },
+    )
   }
   const lock = takeLock(path)
   try {
@@ -46,24 +51,55 @@ function takeLock(path: string): DatabaseSync {
     db?.close()
     const busy = /locked|busy/.test((error as Error).message)
     throw busy
-      ? new TrunklineError('data_dir.locked', `another trunkline process uses the data directory ${path}`, 'Stop it first, or give this one a directory of its own with --data-dir.')
-      : new TrunklineError('data_dir.unusable', `the data directory ${path} cannot be locked: ${(error as Error).message}`, 'Mend its permissions or choose another with --data-dir.', { cause: error })
+      ? new TrunklineError(
+          'data_dir.locked',
+          `another trunkline process uses the data directory ${path}`,
+          'Stop it first, or give this one a directory of its own with --data-dir.',
+        )
+      : new TrunklineError(
+          'data_dir.unusable',
+          `the data directory ${path} cannot be locked: ${(error as Error).message}`,
+          'Mend its permissions or choose another with --data-dir.',
+          { cause: error },
+        )
   }
 }
 
 function readAbout(path: string): About | null {
   const file = join(path, 'trunkline.json')
-  if (!existsSync(file)) return null
+  if (!existsSync(file)) {
+    const log = join(path, 'log')
+    if (existsSync(log) && readdirSync(log).some((name) => name.endsWith('.log')))
+      throw new TrunklineError(
+        'data_dir.damaged',
+        `${path} holds a log, but ${file} is missing`,
+        'Restore it from a backup: it holds the id that all event ids of this directory begin with.',
+      )
+    return null
+  }
   let about: Partial<About>
   try {
     about = JSON.parse(readFileSync(file, 'utf8')) as Partial<About>
   } catch (error) {
-    throw new TrunklineError('data_dir.damaged', `${file} cannot be read: ${(error as Error).message}`, 'Restore it from a backup: it holds the id that all event ids of this directory begin with.', { cause: error })
+    throw new TrunklineError(
+      'data_dir.damaged',
+      `${file} cannot be read: ${(error as Error).message}`,
+      'Restore it from a backup: it holds the id that all event ids of this directory begin with.',
+      { cause: error },
+    )
   }
   if (typeof about.formatVersion !== 'number' || typeof about.logId !== 'string' || !/^[a-z0-9]{8}$/.test(about.logId))
-    throw new TrunklineError('data_dir.damaged', `${file} lacks its format version or log id`, 'Restore it from a backup: it holds the id that all event ids of this directory begin with.')
+    throw new TrunklineError(
+      'data_dir.damaged',
+      `${file} lacks its format version or log id`,
+      'Restore it from a backup: it holds the id that all event ids of this directory begin with.',
+    )
   if (about.formatVersion > DATA_FORMAT_VERSION)
-    throw new TrunklineError('log.newer_format', `${path} has data format ${about.formatVersion}; this version knows up to ${DATA_FORMAT_VERSION}`, 'Start it with the version of trunkline that wrote it, or a newer one.')
+    throw new TrunklineError(
+      'log.newer_format',
+      `${path} has data format ${about.formatVersion}; this version knows up to ${DATA_FORMAT_VERSION}`,
+      'Start it with the version of trunkline that wrote it, or a newer one.',
+    )
   return about as About
 }
 

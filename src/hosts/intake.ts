@@ -35,10 +35,19 @@ export class Intake {
 
   handle(request: IncomingMessage, response: ServerResponse, query: string): void {
     this.requests++
-    if (this.stopping) return this.#refuse(request, response, new TrunklineError('intake.stopping', 'the service is stopping', 'Send it again; it is not stored.'))
+    if (this.stopping)
+      return this.#refuse(
+        request,
+        response,
+        new TrunklineError('intake.stopping', 'the service is stopping', 'Send it again; it is not stored.'),
+      )
     const declared = Number(request.headers['content-length'] ?? 0)
     if (this.#receivingBytes + this.#o.log.pendingBytes + Math.min(declared, this.#o.maxBodyBytes) > MAX_PENDING_BYTES)
-      return this.#refuse(request, response, new TrunklineError('intake.busy', 'more bodies are under way than fit in memory', 'Send it again in a moment.'))
+      return this.#refuse(
+        request,
+        response,
+        new TrunklineError('intake.busy', 'more bodies are under way than fit in memory', 'Send it again in a moment.'),
+      )
     const body = new Body(this.#o.maxBodyBytes, declared)
     let counted = 0
     const count = (bytes: number): void => {
@@ -58,7 +67,11 @@ export class Intake {
         // The end of what is still to come must not be taken for the end of a whole body.
         body.finished = true
         release()
-        this.#refuse(request, response, new TrunklineError('intake.busy', 'more bodies are under way than fit in memory', 'Send it again in a moment.'))
+        this.#refuse(
+          request,
+          response,
+          new TrunklineError('intake.busy', 'more bodies are under way than fit in memory', 'Send it again in a moment.'),
+        )
       }
     })
     request.on('end', () => this.#finish(request, response, body, query))

@@ -4,34 +4,68 @@ import type { Log } from '../log/log.ts'
 import type { Route } from '../routes/route.ts'
 import type { Intake } from './intake.ts'
 
-export function metrics(facts: { readonly log: Log; readonly routes: ReadonlyMap<string, Route>; readonly intake: Intake; readonly maxBytes: number }): () => Promise<string> {
+export function metrics(facts: {
+  readonly log: Log
+  readonly routes: ReadonlyMap<string, Route>
+  readonly intake: Intake
+  readonly maxBytes: number
+}): () => Promise<string> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const { log, routes, intake } = facts
   const gauge = (name: string, help: string, labels: string[], collect: (g: Gauge) => void): void => {
-    new Gauge({ name, help, labelNames: labels, registers: [registry], collect() { this.reset(); collect(this) } })
+    new Gauge({
+      name,
+      help,
+      labelNames: labels,
+      registers: [registry],
+      collect() {
+        this.reset()
+        collect(this)
+      },
+    })
   }
   const counter = (name: string, help: string, labels: string[], collect: (c: Counter) => void): void => {
-    new Counter({ name, help, labelNames: labels, registers: [registry], collect() { this.reset(); collect(this) } })
+    new Counter({
+      name,
+      help,
+      labelNames: labels,
+      registers: [registry],
+      collect() {
+        this.reset()
+        collect(this)
+      },
+    })
   }
   counter('trunkline_intake_requests_total', 'Requests to POST /v1/events since start.', [], (c) => c.inc(intake.requests))
   counter('trunkline_intake_refused_total', 'Requests answered 503 since start.', [], (c) => c.inc(intake.refused))
   counter('trunkline_intake_accepted_total', 'Records accepted since start.', [], (c) => c.inc(log.counters.accepted))
-  counter('trunkline_intake_duplicates_total', 'Accepted records that repeat an earlier one, since start.', [], (c) => c.inc(log.counters.duplicates))
-  counter('trunkline_intake_ids_reused_total', 'Accepted records whose envelope id came before with other content, since start.', [], (c) => c.inc(log.counters.idsReused))
+  counter('trunkline_intake_duplicates_total', 'Accepted records that repeat an earlier one, since start.', [], (c) =>
+    c.inc(log.counters.duplicates),
+  )
+  counter('trunkline_intake_ids_reused_total', 'Accepted records whose envelope id came before with other content, since start.', [], (c) =>
+    c.inc(log.counters.idsReused),
+  )
   counter('trunkline_intake_quarantined_total', 'Records put into quarantine since start.', [], (c) => c.inc(log.counters.quarantined))
-  counter('trunkline_quarantine_dropped_total', 'Quarantined records that left because the quarantine is full, since start.', [], (c) => c.inc(log.counters.quarantineDropped))
+  counter('trunkline_quarantine_dropped_total', 'Quarantined records that left because the quarantine is full, since start.', [], (c) =>
+    c.inc(log.counters.quarantineDropped),
+  )
   counter('trunkline_log_groups_total', 'Groups of records synced together since start.', [], (c) => c.inc(log.counters.groups))
   gauge('trunkline_log_bytes', 'Size of the log.', [], (g) => g.set(log.totalBytes))
   gauge('trunkline_log_max_bytes', 'Size the log may reach.', [], (g) => g.set(facts.maxBytes))
   gauge('trunkline_log_damaged_records', 'Records found damaged at the last start.', [], (g) => g.set(log.recovery.damagedRecords))
-  counter('trunkline_route_events_total', 'Events of a route by outcome, for ever; reason and key where an event was dropped.', ['route', 'outcome', 'reason', 'key'], (c) => {
-    for (const [route, r] of routes)
-      for (const [name, count] of Object.entries(r.status().counts)) {
-        const [outcome = '', reason = '', key = ''] = name.split('|')
-        c.inc({ route, outcome, reason, key }, count)
-      }
-  })
+  counter(
+    'trunkline_route_events_total',
+    'Events of a route by outcome, for ever; reason and key where an event was dropped.',
+    ['route', 'outcome', 'reason', 'key'],
+    (c) => {
+      for (const [route, r] of routes)
+        for (const [name, count] of Object.entries(r.status().counts)) {
+          const [outcome = '', reason = '', key = ''] = name.split('|')
+          c.inc({ route, outcome, reason, key }, count)
+        }
+    },
+  )
   gauge('trunkline_route_lag_events', 'Records of the log a route has not settled.', ['route'], (g) => {
     for (const [route, r] of routes) g.set({ route }, r.status().lag)
   })

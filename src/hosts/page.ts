@@ -29,12 +29,12 @@ td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}code{back
   -d '{"topicName":"v2.users.1c8e2f6a-0b1d-4c5e-9f7a-2d3b4c5d6e7f.presence","version":"2",
        "eventBody":{"presenceDefinition":{"systemPresence":"AVAILABLE"},"modifiedDate":"2026-01-05T09:00:00.000Z"}}'</pre>
 <h2>See what became of it</h2>
-<pre>npx trunkline tail -n 20
-npx trunkline explain EVENT_ID</pre>
+<pre>trunkline tail -n 20 --url ${text(facts.url)}
+trunkline explain EVENT_ID --url ${text(facts.url)}</pre>
+<p>In a clone, <code>npm run trunkline --</code> stands for <code>trunkline</code>.</p>
 <p>API: <code>/v1/events</code>, <code>/v1/events/{id}</code>, <code>/v1/deadletters</code>, <code>/v1/quarantine</code>, <code>/v1/stats</code>, <code>/healthz</code>, <code>/readyz</code>, <code>/metrics</code>.</p>
 </body></html>
 `
 }
 
-const text = (value: string): string =>
-  value.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
+const text = (value: string): string => value.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)

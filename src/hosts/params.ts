@@ -57,7 +57,12 @@ export class Params {
   instant(name: string): number | undefined {
     const value = this.#values.get(name)
     if (value === undefined) return undefined
-    const number = typeof value === 'number' || (typeof value === 'string' && /^\d{1,15}$/.test(value)) ? Number(value) : typeof value === 'string' ? Date.parse(value) : NaN
+    const number =
+      typeof value === 'number' || (typeof value === 'string' && /^\d{1,15}$/.test(value))
+        ? Number(value)
+        : typeof value === 'string'
+          ? Date.parse(value)
+          : NaN
     if (!Number.isFinite(number)) throw bad(name, 'is no time', 'Give epoch milliseconds or an ISO time such as 2026-11-20T16:00:00Z.')
     return number
   }

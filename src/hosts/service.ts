@@ -11,7 +11,6 @@ import { routeRevision } from '../config/revision.ts'
 import { TrunklineError } from '../errors.ts'
 import { toDocument } from '../event/document.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
-import { COLUMN, COLUMN_COUNT } from '../log/columns.ts'
 import { Log } from '../log/log.ts'
 import { verdictDedupe } from '../pipeline/dedupe.ts'
 import { matchStage } from '../pipeline/match.ts'
@@ -20,15 +19,16 @@ import { compileTopics } from '../pipeline/topic-pattern.ts'
 import type { Definition } from '../routes/explain.ts'
 import { Ledger } from '../routes/ledger.ts'
 import { Route } from '../routes/route.ts'
-import { scriptedCall } from '../simulator/scripted-call.ts'
 import { Access, hashToken, isLoopback, readOrMakeToken } from './access.ts'
 import { sendError } from './answer.ts'
 import { api } from './api.ts'
 import { systemClock } from './clock.ts'
 import { type DataDir, takeDataDir } from './data-dir.ts'
+import { housekeep } from './housekeeping.ts'
 import { Intake } from './intake.ts'
 import { metrics } from './metrics.ts'
 import { page } from './page.ts'
+import { playCalls } from './simulated-calls.ts'
 import { createSink } from './sinks.ts'
 import { VERSION } from './version.ts'
 
@@ -57,22 +57,26 @@ export type Service = {
 }
 
 const DRAIN_MS = 10_000
-const HOUSEKEEPING_MS = 1_000
-const CALL_EVERY_MS = 12_000
 const MIN_CHECK_MS = 50
 const MAX_CHECK_MS = 2_000
 const BATCH_GAP_MS = 4
-const WARN_AT = 0.8
 
 /** Starts the service; rejects with a coded error, having started nothing, when it must not run. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, mode, env } = options
   const clock = systemClock
-  const logger = pino({ level: options.logLevel ?? env['TRUNKLINE_LOG_LEVEL'] ?? 'info', base: null }, pino.destination({ fd: 2, sync: true }))
+  const logger = pino(
+    { level: options.logLevel ?? env['TRUNKLINE_LOG_LEVEL'] ?? 'info', base: null },
+    pino.destination({ fd: 2, sync: true }),
+  )
   // An empty variable is one nobody filled in, not a token of no letters.
   const given = env['TRUNKLINE_TOKEN'] === '' ? undefined : env['TRUNKLINE_TOKEN']
   if (mode === 'dev' && given === undefined && !isLoopback(config.http.host))
-    throw new TrunklineError('http.bind_refused', `${config.http.host} is not a loopback address and no token is set`, 'Set TRUNKLINE_TOKEN, use `trunkline start` (which has a token), or listen on 127.0.0.1.')
+    throw new TrunklineError(
+      'http.bind_refused',
+      `${config.http.host} is not a loopback address and no token is set`,
+      'Set TRUNKLINE_TOKEN, use `trunkline start` (which has a token), or listen on 127.0.0.1.',
+    )
 
   const dataDir = takeDataDir(config.dataDir, clock.nowMs())
   const opened: (() => Promise<void> | void)[] = [() => dataDir.release()]
@@ -131,7 +135,12 @@ async function run(
   })
 
   let ready = true
-  const intake = new Intake({ log, maxBodyBytes: config.http.maxBodyBytes, nowMs: clock.nowMs, explain: (error) => explainFull(error, routes) })
+  const intake = new Intake({
+    log,
+    maxBodyBytes: config.http.maxBodyBytes,
+    nowMs: clock.nowMs,
+    explain: (error) => explainFull(error, routes),
+  })
   const url = { value: '' }
   const app = api({
     log,
@@ -147,7 +156,11 @@ async function run(
         mode,
         tokenNeeded: tokenHash !== null,
         simulating: options.simulate,
-        routes: config.routes.map((r) => ({ name: r.name, topics: r.topics?.join(', ') ?? 'all', sink: r.sink.type === 'http' ? r.sink.shownUrl : r.sink.dir })),
+        routes: config.routes.map((r) => ({
+          name: r.name,
+          topics: r.topics?.join(', ') ?? 'all',
+          sink: r.sink.type === 'http' ? r.sink.shownUrl : r.sink.dir,
+        })),
         accepted: log.counters.accepted,
       }),
   })
@@ -156,7 +169,9 @@ async function run(
   const { headersTimeoutMs, requestTimeoutMs } = config.http
   // Node looks for late clients every 30 s unless told otherwise.
   const connectionsCheckingInterval = Math.min(MAX_CHECK_MS, Math.max(MIN_CHECK_MS, Math.min(headersTimeoutMs, requestTimeoutMs) / 4))
-  const server = createServer({ connectionsCheckingInterval }, (request, response) => dispatch(request, response, { access, intake, listener }))
+  const server = createServer({ connectionsCheckingInterval }, (request, response) =>
+    dispatch(request, response, { access, intake, listener }),
+  )
   server.headersTimeout = headersTimeoutMs
   server.requestTimeout = requestTimeoutMs
   server.maxConnections = config.http.maxConnections
@@ -204,7 +219,13 @@ function openRoute(config: RouteConfig, rooms: { log: Log; ledger: Ledger; logge
   const shaping: Stage[] = []
   if (config.topics !== null) shaping.push(matchStage(compileTopics(config.topics, KNOWN_TOPICS)))
   if (config.dedupe) shaping.push(verdictDedupe)
-  const sink = createSink(config.sink, { clock, document: toDocument, name: config.name, version: VERSION, warn: (message) => warn('sink.warning', message) })
+  const sink = createSink(config.sink, {
+    clock,
+    document: toDocument,
+    name: config.name,
+    version: VERSION,
+    warn: (message) => warn('sink.warning', message),
+  })
   return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
 }
 
@@ -230,7 +251,14 @@ function listen(server: Server, host: string, port: number): Promise<string> {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const inUse = error.code === 'EADDRINUSE'
       const message = inUse ? `port ${port} on ${host} is taken` : `cannot listen on ${host}:${port}: ${error.message}`
-      reject(new TrunklineError(inUse ? 'http.port_in_use' : 'http.cannot_listen', message, 'Choose another with --port (0 takes a free one) or --host.', { cause: error }))
+      reject(
+        new TrunklineError(
+          inUse ? 'http.port_in_use' : 'http.cannot_listen',
+          message,
+          'Choose another with --port (0 takes a free one) or --host.',
+          { cause: error },
+        ),
+      )
     })
     server.listen(port, host, () => {
       const address = server.address()
@@ -242,8 +270,16 @@ function listen(server: Server, host: string, port: number): Promise<string> {
 
 function reportRecovery(log: Log, logger: Logger): void {
   const { tornBytes, damagedRecords, damagedBytes } = log.recovery
-  if (tornBytes > 0) logger.warn({ code: 'log.torn_tail', bytes: tornBytes }, 'the log ended in a torn record (never acknowledged); it was cut and kept under damaged/')
-  if (damagedBytes > 0) logger.error({ code: 'log.damaged', records: damagedRecords, bytes: damagedBytes }, 'records of the log are damaged and were skipped; run `trunkline fsck`')
+  if (tornBytes > 0)
+    logger.warn(
+      { code: 'log.torn_tail', bytes: tornBytes },
+      'the log ended in a torn record (never acknowledged); it was cut and kept under damaged/',
+    )
+  if (damagedBytes > 0)
+    logger.error(
+      { code: 'log.damaged', records: damagedRecords, bytes: damagedBytes },
+      'records of the log are damaged and were skipped; run `trunkline fsck`',
+    )
 }
 
 /** A full log is some route's doing: say which. */
@@ -254,86 +290,15 @@ function explainFull(error: TrunklineError, routes: ReadonlyMap<string, Route>):
   return new TrunklineError(error.code, `${error.message}: route ${slowest.name} has ${slowest.status().lag} events to go`, error.hint)
 }
 
-async function housekeep(o: { config: Config; log: Log; ledger: Ledger; routes: ReadonlyMap<string, Route>; logger: Logger; signal: AbortSignal }): Promise<void> {
-  const { config, log, ledger, routes, logger, signal } = o
-  let warned = false
-  let forgotten = 0
-  for (;;) {
-    await expireBacklogs(o)
-    log.release(Math.min(log.events.nextSeq, ...[...routes.values()].map((r) => r.neededSeq)))
-    const full = log.totalBytes / config.log.maxBytes
-    if (full >= WARN_AT && !warned) logger.warn({ code: 'log.nearly_full', bytes: log.totalBytes, maxBytes: config.log.maxBytes }, 'the log has reached 80 % of log.maxBytes; settled events are deleted first')
-    warned = full >= WARN_AT
-    if (log.events.firstSeq > forgotten) {
-      forgotten = log.events.firstSeq
-      try {
-        ledger.forgetBefore(forgotten)
-      } catch (error) {
-        logger.warn({ code: 'ledger.busy' }, (error as Error).message)
-      }
-    }
-    await systemClock.wait(HOUSEKEEPING_MS, signal)
-    if (signal.aborted) return
-  }
-}
-
-async function expireBacklogs(o: { config: Config; log: Log; routes: ReadonlyMap<string, Route> }): Promise<void> {
-  for (const { name, backlog } of o.config.routes) {
-    const route = o.routes.get(name)
-    if (backlog === null || route === undefined) continue
-    const { log } = o
-    if ('maxAgeMs' in backlog) {
-      const oldest = systemClock.nowMs() - backlog.maxAgeMs
-      const last = log.events.segments.findLast((s) => s.maxReceivedAtMs < oldest)
-      if (last !== undefined) route.expireBefore(last.firstSeq + last.count)
-      continue
-    }
-    route.expireBefore(await firstWithin(log, backlog.maxBytes, route.neededSeq))
-  }
-}
-
-/** Lowest seq from which on the log holds at most `maxBytes`. Looks no further back than `fromSeq`: what is settled is no backlog. */
-async function firstWithin(log: Log, maxBytes: number, fromSeq: number): Promise<number> {
-  let left = maxBytes
-  for (const segment of log.events.segments.toReversed()) {
-    const end = segment.firstSeq + segment.count
-    if (end <= fromSeq) return fromSeq
-    if (segment.bytes <= left) {
-      left -= segment.bytes
-      continue
-    }
-    const words = await log.events.columns(segment)
-    if (words === null) return segment.firstSeq
-    for (let row = Math.max(0, fromSeq - segment.firstSeq); row < segment.count; row++)
-      if ((words[row * COLUMN_COUNT + COLUMN.offset] ?? 0) >= segment.bytes - left) return segment.firstSeq + row
-    return end
-  }
-  return fromSeq
-}
-
-async function playCalls(log: Log, signal: AbortSignal): Promise<void> {
-  const playing = new Set<Promise<void>>()
-  while (!signal.aborted) {
-    const call = playCall(log, signal).finally(() => playing.delete(call))
-    playing.add(call)
-    await systemClock.wait(CALL_EVERY_MS, signal)
-  }
-  await Promise.all(playing)
-}
-
-async function playCall(log: Log, signal: AbortSignal): Promise<void> {
-  let elapsedMs = 0
-  for (const { afterMs, envelope } of scriptedCall(systemClock.nowMs(), Math.random)) {
-    await systemClock.wait(afterMs - elapsedMs, signal)
-    elapsedMs = afterMs
-    if (signal.aborted) return
-    const body = Buffer.from(JSON.stringify(envelope))
-    // A refused simulated event is nobody's loss.
-    await log.append(body, { kind: 'json', gzip: false, via: 'simulator', receivedAtMs: systemClock.nowMs() }).catch(() => undefined)
-  }
-}
-
-function stats(o: { config: Config; mode: string; log: Log; intake: Intake; routes: ReadonlyMap<string, Route>; startedAtMs: number; nowMs: number }): object {
+function stats(o: {
+  config: Config
+  mode: string
+  log: Log
+  intake: Intake
+  routes: ReadonlyMap<string, Route>
+  startedAtMs: number
+  nowMs: number
+}): object {
   const { log, intake } = o
   return {
     version: VERSION,
@@ -342,8 +307,17 @@ function stats(o: { config: Config; mode: string; log: Log; intake: Intake; rout
     uptimeMs: o.nowMs - o.startedAtMs,
     rssBytes: process.memoryUsage.rss(),
     intake: { requests: intake.requests, refused: intake.refused, ...log.counters, pendingBytes: log.pendingBytes },
-    log: { id: log.logId, firstSeq: log.events.firstSeq, nextSeq: log.events.nextSeq, bytes: log.totalBytes, maxBytes: o.config.log.maxBytes, recovery: log.recovery },
+    log: {
+      id: log.logId,
+      firstSeq: log.events.firstSeq,
+      nextSeq: log.events.nextSeq,
+      bytes: log.totalBytes,
+      maxBytes: o.config.log.maxBytes,
+      recovery: log.recovery,
+    },
     quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },
-    routes: Object.fromEntries([...o.routes].map(([name, route]) => [name, { ...route.status(), lastDeliveredAtMs: route.lastDeliveredAtMs }])),
+    routes: Object.fromEntries(
+      [...o.routes].map(([name, route]) => [name, { ...route.status(), lastDeliveredAtMs: route.lastDeliveredAtMs }]),
+    ),
   }
 }

@@ -74,7 +74,12 @@ export class TestLog {
     })
     this.quarantine.release(Infinity)
     mkdirSync(join(dir, 'keys'), { recursive: true })
-    this.keys = new KnownKeys({ dir: join(dir, 'keys'), events: this.events, windowMs: options.windowMs ?? null, replay: (from, each) => replay(this.events, from, each) })
+    this.keys = new KnownKeys({
+      dir: join(dir, 'keys'),
+      events: this.events,
+      windowMs: options.windowMs ?? null,
+      replay: (from, each) => replay(this.events, from, each),
+    })
     this.log = new EventLog({
       logId: LOG_ID,
       events: this.events,
@@ -99,7 +104,7 @@ export class TestLog {
 
   /** Appends one body; rejects with what refused it. */
   append(body: string | Uint8Array, how: Partial<AppendRequest> = {}): Promise<Answered> {
-    return (this.appendAll([{ body, how }])[0] as Promise<Answered>)
+    return this.appendAll([{ body, how }])[0] as Promise<Answered>
   }
 
   /** Appends bodies that arrive together. */
@@ -112,7 +117,18 @@ export class TestLog {
       const id = this.#nextId++
       answers.push(new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject })))
       offset += length
-      return { id, offset: offset - length, length, kind: 'auto', gzip: false, via: 'test', receivedAtMs: this.nowMs, wantIds: false, oversize: null, ...how }
+      return {
+        id,
+        offset: offset - length,
+        length,
+        kind: 'auto',
+        gzip: false,
+        via: 'test',
+        receivedAtMs: this.nowMs,
+        wantIds: false,
+        oversize: null,
+        ...how,
+      }
     })
     this.log.append(Buffer.concat(parts), requests)
     return answers

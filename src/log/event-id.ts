@@ -6,8 +6,7 @@ const DIGITS = 8
 
 export const eventId = (logId: string, seq: number): string => `${logId}-${seq.toString(36).padStart(DIGITS, '0')}`
 
-export const quarantineId = (logId: string, seq: number): string =>
-  `${logId}-q${seq.toString(36).padStart(DIGITS, '0')}`
+export const quarantineId = (logId: string, seq: number): string => `${logId}-q${seq.toString(36).padStart(DIGITS, '0')}`
 
 /** Seq of an id made by this log, else null. */
 export function parseEventId(logId: string, id: string): number | null {

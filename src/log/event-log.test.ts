@@ -11,7 +11,12 @@ import { eventOf } from '../testing/event-of.ts'
 import { LOG_ID, MAX_BODY_BYTES, TestLog, folder, segmentFiles, testLog } from './_log.ts'
 
 const acdEnd = (id: string, at = 1): Record<string, unknown> =>
-  envelope({ id, topic: 'v2.detail.events.conversation.{id}.acd.end', topicName: 'v2.detail.events.conversation.c-1.acd.end', body: { eventTime: 1_774_000_000_000 + at, conversationId: 'c-1' } })
+  envelope({
+    id,
+    topic: 'v2.detail.events.conversation.{id}.acd.end',
+    topicName: 'v2.detail.events.conversation.c-1.acd.end',
+    body: { eventTime: 1_774_000_000_000 + at, conversationId: 'c-1' },
+  })
 const lines = (...values: unknown[]): string => values.map((v) => (typeof v === 'string' ? v : JSON.stringify(v))).join('\n')
 
 describe('answers', () => {
@@ -22,12 +27,19 @@ describe('answers', () => {
     assert.equal(answer.status, 202)
     assert.deepEqual([answer.accepted, answer.quarantined], [4, 2])
     assert.deepEqual(answer.ids, [id(1), null, [id(2), id(3)], id(4)])
-    assert.deepEqual(answer.errors.map((e) => [e.index, e.code]), [[1, 'decode.not_json'], [2, 'decode.not_json']])
+    assert.deepEqual(
+      answer.errors.map((e) => [e.index, e.code]),
+      [
+        [1, 'decode.not_json'],
+        [2, 'decode.not_json'],
+      ],
+    )
   })
 
   it('leave the ids out above 100 records unless asked', async (t) => {
     const log = testLog(t)
-    const body = (from: number, count: number): string => lines(...Array.from({ length: count }, (_, i) => acdEnd(`e-${from + i}`, from + i)))
+    const body = (from: number, count: number): string =>
+      lines(...Array.from({ length: count }, (_, i) => acdEnd(`e-${from + i}`, from + i)))
     assert.equal((await log.append(body(0, 100))).ids?.length, 100)
     assert.equal((await log.append(body(100, 101))).ids, undefined)
     assert.equal((await log.append(body(300, 101), { wantIds: true })).ids?.length, 101)
@@ -36,7 +48,10 @@ describe('answers', () => {
   it('are 400 when nothing decodes, and 413 for what was too large', async (t) => {
     const log = testLog(t)
     assert.equal((await log.append('nothing')).status, 400)
-    assert.deepEqual((await log.append('   ')).errors.map((e) => e.code), ['decode.empty'])
+    assert.deepEqual(
+      (await log.append('   ')).errors.map((e) => e.code),
+      ['decode.empty'],
+    )
     const large = await log.append('head', { oversize: { sizeBytes: 50_000_000, sha256: 'ab' } })
     assert.deepEqual([large.status, large.ids, large.errors[0]?.code], [413, [null], 'intake.too_large'])
   })
@@ -55,8 +70,17 @@ describe('answers', () => {
 
   it('come for each of many requests written together, each its own', async (t) => {
     const log = testLog(t)
-    const answers = await Promise.all(log.appendAll([{ body: bytesOf(acdEnd('a', 1)) }, { body: 'garbage' }, { body: bytesOf(acdEnd('b', 2)) }]))
-    assert.deepEqual(answers.map((a) => [a.status, a.ids?.[0]]), [[202, id(1)], [400, null], [202, id(2)]])
+    const answers = await Promise.all(
+      log.appendAll([{ body: bytesOf(acdEnd('a', 1)) }, { body: 'garbage' }, { body: bytesOf(acdEnd('b', 2)) }]),
+    )
+    assert.deepEqual(
+      answers.map((a) => [a.status, a.ids?.[0]]),
+      [
+        [202, id(1)],
+        [400, null],
+        [202, id(2)],
+      ],
+    )
     assert.equal(log.log.counters.groups, 1)
   })
 })
@@ -91,7 +115,10 @@ describe('identity', () => {
     await log.append(lines(acdEnd('a'), acdEnd('a'), acdEnd('other')))
     await log.append(bytesOf(acdEnd('a')))
     const events = await all(log)
-    assert.deepEqual(events.map((e) => e.duplicateOf), [null, id(1), id(1), id(1)])
+    assert.deepEqual(
+      events.map((e) => e.duplicateOf),
+      [null, id(1), id(1), id(1)],
+    )
     assert.deepEqual(log.log.counters, { ...log.log.counters, accepted: 4, duplicates: 3, idsReused: 0, quarantined: 0 })
   })
 
@@ -100,7 +127,14 @@ describe('identity', () => {
     await log.append(lines(acdEnd('a', 1), acdEnd('a', 2)))
     await log.append(bytesOf(acdEnd('a', 3)))
     const events = await all(log)
-    assert.deepEqual(events.map((e) => [e.duplicateOf, e.marks]), [[null, []], [null, ['id.reused']], [null, ['id.reused']]])
+    assert.deepEqual(
+      events.map((e) => [e.duplicateOf, e.marks]),
+      [
+        [null, []],
+        [null, ['id.reused']],
+        [null, ['id.reused']],
+      ],
+    )
     assert.equal(log.log.counters.idsReused, 2)
   })
 
@@ -114,7 +148,10 @@ describe('identity', () => {
     await send(1_000)
     await send(1)
     await send(999)
-    assert.deepEqual((await all(log)).map((e) => e.duplicateOf), [null, id(1), null, id(3)])
+    assert.deepEqual(
+      (await all(log)).map((e) => e.duplicateOf),
+      [null, id(1), null, id(3)],
+    )
   })
 
   it('is the same after a restart, in the segment being written and in sealed ones, with and without their columns', async (t) => {
@@ -126,7 +163,10 @@ describe('identity', () => {
     const second = testLog(t, { segmentBytes: 2_000 }, dir)
     for (const path of segmentFiles(join(dir, 'log'), '.idx')) rmSync(path)
     for (let i = 0; i < 6; i++) await second.append(eventOf({}, i).raw)
-    assert.deepEqual((await all(second)).slice(6).map((e) => e.duplicateOf), [1, 2, 3, 4, 5, 6].map(id))
+    assert.deepEqual(
+      (await all(second)).slice(6).map((e) => e.duplicateOf),
+      [1, 2, 3, 4, 5, 6].map(id),
+    )
   })
 
   it('forgets what retention has taken', async (t) => {
@@ -139,7 +179,10 @@ describe('identity', () => {
     log.keys.dropBefore(log.events.firstSeq)
     await log.append(bytesOf(acdEnd('a')))
     log.refresh()
-    assert.deepEqual((await all(log)).map((e) => e.duplicateOf), [null, null])
+    assert.deepEqual(
+      (await all(log)).map((e) => e.duplicateOf),
+      [null, null],
+    )
   })
 
   it('property: the verdicts are those of a list kept by hand, however records are grouped', async (t) => {
@@ -161,7 +204,10 @@ describe('identity', () => {
           }
           await log.append(lines(...group.map((r) => acdEnd(`id-${r.envelopeId}`, r.event))), { kind: 'ndjson' })
         }
-        assert.deepEqual((await all(log)).map((e) => [e.duplicateOf, e.marks]), expected)
+        assert.deepEqual(
+          (await all(log)).map((e) => [e.duplicateOf, e.marks]),
+          expected,
+        )
         await log.close()
       }),
       { numRuns: 25 },
@@ -178,7 +224,10 @@ describe('a group that cannot be made durable', () => {
     assert.deepEqual(log.log.counters, { ...log.log.counters, accepted: 1, duplicates: 0, quarantined: 0, idsReused: 0 })
     const again = await log.append(lines(acdEnd('a', 2), acdEnd('a', 2), 'garbage'), { kind: 'ndjson' })
     assert.deepEqual(again.ids, [id(2), id(3), null])
-    assert.deepEqual((await all(log)).map((e) => e.duplicateOf), [null, null, id(2)])
+    assert.deepEqual(
+      (await all(log)).map((e) => e.duplicateOf),
+      [null, null, id(2)],
+    )
     assert.equal((await listQuarantine(log.quarantined, LOG_ID, { limit: 10 })).records.length, 1)
   })
 
@@ -187,7 +236,9 @@ describe('a group that cannot be made durable', () => {
     failOnce(log)
     const first = log.append(bytesOf(acdEnd('a')))
     // In the next turn: the first group is being written, this one is prepared behind it as its duplicate.
-    const second = new Promise((resolve) => setImmediate(() => setImmediate(() => resolve(null)))).then(() => log.append(bytesOf(acdEnd('a'))))
+    const second = new Promise((resolve) => setImmediate(() => setImmediate(() => resolve(null)))).then(() =>
+      log.append(bytesOf(acdEnd('a'))),
+    )
     const ends = await Promise.allSettled([first, second])
     assert.equal(ends[0].status, 'rejected')
     const third = await log.append(bytesOf(acdEnd('a')))
@@ -212,7 +263,13 @@ describe('a group that cannot be made durable', () => {
 describe('quarantine', () => {
   it('keeps bytes exactly as they came, newest first, in pages without gaps or doubles', async (t) => {
     const log = testLog(t)
-    const bodies = [Buffer.from([0xff, 0xfe, 0x80]), Buffer.from('{"a":'), Buffer.alloc(200_000, 'x'), Buffer.from('7'), Buffer.from('"\\ud800"')]
+    const bodies = [
+      Buffer.from([0xff, 0xfe, 0x80]),
+      Buffer.from('{"a":'),
+      Buffer.alloc(200_000, 'x'),
+      Buffer.from('7'),
+      Buffer.from('"\\ud800"'),
+    ]
     for (const body of bodies) await log.append(body)
     const seen: string[] = []
     let cursor: string | null = null
@@ -236,7 +293,12 @@ describe('quarantine', () => {
 })
 
 const id = (seq: number): string => `${LOG_ID}-${seq.toString(36).padStart(8, '0')}`
-const sqs = (body: unknown): object => ({ messageId: 'm', eventSource: 'aws:sqs', receiptHandle: 'r', body: typeof body === 'string' ? body : JSON.stringify(body) })
+const sqs = (body: unknown): object => ({
+  messageId: 'm',
+  eventSource: 'aws:sqs',
+  receiptHandle: 'r',
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+})
 
 async function all(log: TestLog): Promise<Event[]> {
   const events: Event[] = []

@@ -19,6 +19,8 @@ import type { KnownKeys } from './known-keys.ts'
 import type { AppendAnswer, AppendRequest, LogCounters } from './messages.ts'
 import type { Group, SegmentWriter } from './segment-writer.ts'
 
+/** Frames are about so much larger than the events in them (1.3 KB ones; small ones more, and the buffer grows). */
+const FRAMING = 1.4
 const GROUP_BYTES = 2 * 1024 * 1024
 /** Rows written together: with those of the segment they stay far below what its columns can hold. */
 const WRITE_ROWS = 500_000
@@ -80,6 +82,8 @@ export class EventLog {
   #nextQuarantineSeq: number
   #queue: Prepared[] = []
   #syncing = false
+  /** A group failed: the known keys may name records that are lost. They are learnt anew before the next record. */
+  #keysAreStale = false
   #scheduled = false
   #idle: (() => void)[] = []
 
@@ -94,14 +98,18 @@ export class EventLog {
     let bytes = 0
     for (const { length } of requests) bytes += length
     try {
+      if (this.#keysAreStale && !this.#syncing && this.#queue.length === 0) {
+        this.#options.keys.forget()
+        this.#keysAreStale = false
+      }
       this.#options.events.admit(bytes + requests.length * FRAME_HEADER_BYTES)
     } catch (error) {
       this.#options.onRefused({ ids: requests.map((r) => r.id), error })
       return
     }
-    let group = this.#openGroup(bytes)
     for (const request of requests) {
-      if (group.events.frames.length + group.quarantine.frames.length >= GROUP_BYTES) group = this.#openGroup(bytes, true)
+      const group = this.#groupFor(request.length, bytes)
+      bytes -= request.length
       try {
         this.#prepare(group, buffer.subarray(request.offset, request.offset + request.length), request)
       } catch (error) {
@@ -124,12 +132,17 @@ export class EventLog {
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  #openGroup(bytesToCome: number, fresh = false): Prepared {
+  /** The group a body goes into: the open one while it has room, else a new one with room for what is to come. */
+  #groupFor(bytes: number, bytesToCome: number): Prepared {
     const last = this.#queue.at(-1)
-    if (!fresh && last !== undefined && last.events.frames.length < GROUP_BYTES) return last
+    if (last !== undefined) {
+      const used = last.events.frames.length + last.quarantine.frames.length
+      if (used === 0 || used + bytes * FRAMING <= GROUP_BYTES) return last
+    }
+    const capacity = Math.max(bytes * FRAMING, Math.min(GROUP_BYTES, bytesToCome * FRAMING))
     const group: Prepared = {
       events: {
-        frames: new FrameBuilder(Math.min(GROUP_BYTES, 1024 + Math.ceil(bytesToCome * 1.6))),
+        frames: new FrameBuilder(1024 + Math.ceil(capacity)),
         rows: new Rows(),
         firstSeq: this.#nextSeq,
       },
@@ -163,7 +176,8 @@ export class EventLog {
         answer.begin(index, results.length !== 1)
         for (const result of results)
           if (result.ok) answer.accepted(this.#accept(group, result.event, request), index, result.event.raw.length)
-          else if (answer.failedCount < MAX_FAILURES_APART) this.#quarantine(group, answer, result.bytes, result.code, result.message, index, null)
+          else if (answer.failedCount < MAX_FAILURES_APART)
+            this.#quarantine(group, answer, result.bytes, result.code, result.message, index, null)
           else answer.rest.push({ index, bytes: result.bytes })
       }
     this.#quarantineRest(group, answer)
@@ -173,7 +187,14 @@ export class EventLog {
   #decode(record: Uint8Array, answer: AnswerBuilder): Decoded[] {
     const { decode: options, maxBodyBytes } = this.#options
     if (answer.acceptedCount >= MAX_EVENTS_PER_REQUEST || answer.acceptedBytes > UNPACKED_TIMES * maxBodyBytes)
-      return [{ ok: false, code: 'decode.too_large', message: 'what came before it in the same request has unpacked to too much; send smaller requests', bytes: record }]
+      return [
+        {
+          ok: false,
+          code: 'decode.too_large',
+          message: 'what came before it in the same request has unpacked to too much; send smaller requests',
+          bytes: record,
+        },
+      ]
     if (record.length <= options.maxBytes) return decode(record, options)
     const message = `the record has ${record.length} bytes; one record may have ${options.maxBytes}`
     return [{ ok: false, code: 'decode.too_large', message, bytes: record }]
@@ -343,7 +364,7 @@ export class EventLog {
 
   #refuse(groups: readonly Prepared[], error: unknown): void {
     // None of these numbers reached the log or an answer: they are given out again.
-    this.#options.keys.forget()
+    this.#keysAreStale = true
     this.#nextSeq = this.#options.events.nextSeq
     this.#nextQuarantineSeq = this.#options.quarantine.nextSeq
     const ids = groups.flatMap((g) => g.answers.map((a) => a.id))

@@ -18,14 +18,28 @@ const event: fc.Arbitrary<DecodedEvent> = fc
     topic: text,
     topicName: text,
     params: fc.array(text, { maxLength: 3 }),
-    entity: maybe(fc.record({ kind: fc.constantFrom('conversation' as const, 'user' as const, 'queue' as const, 'other' as const), id: text }, PLAIN)),
+    entity: maybe(
+      fc.record({ kind: fc.constantFrom('conversation' as const, 'user' as const, 'queue' as const, 'other' as const), id: text }, PLAIN),
+    ),
     conversationId: maybe(text),
     queueId: maybe(text),
     userId: maybe(text),
     occurredAtMs: maybe(fc.maxSafeNat()),
     publishedAtMs: maybe(fc.maxSafeNat()),
     marks: fc.subarray<Mark>(['id.reused', 'topic.unknown']),
-    failure: maybe(fc.record({ ruleArn: maybe(text), targetArn: maybe(text), errorCode: maybe(text), errorMessage: maybe(text), exhaustedRetryCondition: maybe(text), retryAttempts: maybe(fc.nat()) }, PLAIN)),
+    failure: maybe(
+      fc.record(
+        {
+          ruleArn: maybe(text),
+          targetArn: maybe(text),
+          errorCode: maybe(text),
+          errorMessage: maybe(text),
+          exhaustedRetryCondition: maybe(text),
+          retryAttempts: maybe(fc.nat()),
+        },
+        PLAIN,
+      ),
+    ),
     key: maybe(key),
     semantic: fc.boolean(),
     envelopeKey: maybe(key),
@@ -74,16 +88,42 @@ describe('frame', () => {
 
   it('keeps sequence numbers and sizes beyond 32 bits, and tells a record that repeats another', () => {
     const builder = new FrameBuilder()
-    builder.add({ kind: KIND_EVENT, seq: 2 ** 40, receivedAtMs: 2 ** 41, firstSeq: 2 ** 39, key: null, semantic: false, envelopeKey: null, meta: '{}', raw: new Uint8Array() })
+    builder.add({
+      kind: KIND_EVENT,
+      seq: 2 ** 40,
+      receivedAtMs: 2 ** 41,
+      firstSeq: 2 ** 39,
+      key: null,
+      semantic: false,
+      envelopeKey: null,
+      meta: '{}',
+      raw: new Uint8Array(),
+    })
     const bytes = builder.finish()
-    assert.deepEqual(frameHead(bytes, 0), { kind: KIND_EVENT, seq: 2 ** 40, receivedAtMs: 2 ** 41, firstSeq: 2 ** 39, length: bytes.length })
+    assert.deepEqual(frameHead(bytes, 0), {
+      kind: KIND_EVENT,
+      seq: 2 ** 40,
+      receivedAtMs: 2 ** 41,
+      firstSeq: 2 ** 39,
+      length: bytes.length,
+    })
     assert.equal(frameKey(bytes, 0), null)
   })
 
   it('counts meta in bytes, not letters', () => {
     const builder = new FrameBuilder()
     const meta = JSON.stringify('Zürich 😀 '.repeat(50))
-    builder.add({ kind: KIND_EVENT, seq: 1, receivedAtMs: 0, firstSeq: -1, key: null, semantic: false, envelopeKey: null, meta, raw: Buffer.from('raw') })
+    builder.add({
+      kind: KIND_EVENT,
+      seq: 1,
+      receivedAtMs: 0,
+      firstSeq: -1,
+      key: null,
+      semantic: false,
+      envelopeKey: null,
+      meta,
+      raw: Buffer.from('raw'),
+    })
     const bytes = builder.finish()
     assert.equal(frameMetaText(bytes, 0), meta)
     assert.equal(frameRaw(bytes, 0).toString(), 'raw')
@@ -91,14 +131,39 @@ describe('frame', () => {
 })
 
 function frameOf(one: DecodedEvent, seq: number, receivedAtMs: number): Parameters<FrameBuilder['add']>[0] {
-  return { kind: KIND_EVENT, seq, receivedAtMs, firstSeq: -1, key: one.key, semantic: one.keyKind === 'semantic', envelopeKey: one.envelopeKey, meta: JSON.stringify(eventMeta(one, 'http')), raw: one.raw }
+  return {
+    kind: KIND_EVENT,
+    seq,
+    receivedAtMs,
+    firstSeq: -1,
+    key: one.key,
+    semantic: one.keyKind === 'semantic',
+    envelopeKey: one.envelopeKey,
+    meta: JSON.stringify(eventMeta(one, 'http')),
+    raw: one.raw,
+  }
 }
 
 function oneFrame(): Buffer {
   const builder = new FrameBuilder()
-  builder.add({ kind: KIND_EVENT, seq: 7, receivedAtMs: 1, firstSeq: -1, key: new Uint8Array(16).fill(3), semantic: true, envelopeKey: null, meta: '["a"]', raw: Buffer.from('{"b":1}') })
+  builder.add({
+    kind: KIND_EVENT,
+    seq: 7,
+    receivedAtMs: 1,
+    firstSeq: -1,
+    key: new Uint8Array(16).fill(3),
+    semantic: true,
+    envelopeKey: null,
+    meta: '["a"]',
+    raw: Buffer.from('{"b":1}'),
+  })
   return builder.finish()
 }
 
 /** Bytes as arrays, whatever kind of view they are. */
-const plain = (one: DecodedEvent): object => ({ ...one, key: one.key && [...one.key], envelopeKey: one.envelopeKey && [...one.envelopeKey], raw: [...one.raw] })
+const plain = (one: DecodedEvent): object => ({
+  ...one,
+  key: one.key && [...one.key],
+  envelopeKey: one.envelopeKey && [...one.envelopeKey],
+  raw: [...one.raw],
+})

@@ -23,7 +23,10 @@ describe('fsck', () => {
     const before = snapshot(dir)
     const report = fsck(dir, { repair: false })
     assert.deepEqual([report.ok, report.records, report.damagedRecords], [false, 12, 1])
-    assert.deepEqual(report.segments.filter((s) => s.damage.length > 0).map((s) => s.path), [second])
+    assert.deepEqual(
+      report.segments.filter((s) => s.damage.length > 0).map((s) => s.path),
+      [second],
+    )
     assert.deepEqual(snapshot(dir), before)
   })
 
@@ -54,7 +57,10 @@ describe('fsck', () => {
     writeFileSync(first, 'x'.repeat(500))
     const report = fsck(dir, { repair: false })
     assert.equal(report.ok, false)
-    assert.deepEqual(report.segments.filter((s) => !s.readable).map((s) => s.path), [first])
+    assert.deepEqual(
+      report.segments.filter((s) => !s.readable).map((s) => s.path),
+      [first],
+    )
   })
 })
 

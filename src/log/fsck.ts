@@ -57,7 +57,8 @@ export function fsck(dataDir: string, options: { readonly repair: boolean }): Fs
 function checkSegment(path: string, next: string | undefined): SegmentReport {
   const bytes = statSync(path).size
   const header = readSegmentHeader(path)
-  if (header === null) return { path, records: 0, bytes, damage: [{ offset: 0, bytes, records: 0 }], tornBytes: 0, columns: 'missing', readable: false }
+  if (header === null)
+    return { path, records: 0, bytes, damage: [{ offset: 0, bytes, records: 0 }], tornBytes: 0, columns: 'missing', readable: false }
   let records = 0
   const endSeq = next === undefined ? Infinity : (readSegmentHeader(next)?.firstSeq ?? Infinity)
   const scan = scanSegment(path, header.firstSeq, endSeq, () => {
@@ -71,8 +72,15 @@ function checkSegment(path: string, next: string | undefined): SegmentReport {
 
 /** Recovery is what a start does: open the directory for writing and close it. Derived files in the way go first. */
 function repair(dir: string, segments: readonly SegmentReport[]): void {
-  for (const { path, columns } of segments)
-    if (path.startsWith(dir) && columns === 'damaged') unlinkSync(columnsPath(path))
-  const writer = new SegmentWriter({ dir, segmentBytes: Infinity, maxBytes: Infinity, maxAgeMs: Infinity, minFreeBytes: 0, atCap: 'refuse', nowMs: () => 0 })
+  for (const { path, columns } of segments) if (path.startsWith(dir) && columns === 'damaged') unlinkSync(columnsPath(path))
+  const writer = new SegmentWriter({
+    dir,
+    segmentBytes: Infinity,
+    maxBytes: Infinity,
+    maxAgeMs: Infinity,
+    minFreeBytes: 0,
+    atCap: 'refuse',
+    nowMs: () => 0,
+  })
   writer.close()
 }

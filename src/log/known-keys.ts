@@ -110,7 +110,13 @@ export class KnownKeys {
 
   #openIndex(): KeyIndex {
     const { dir, events, memoryKeys } = this.#options
-    return KeyIndex.open({ dir, ...(memoryKeys === undefined ? {} : { memoryKeys }), startSeq: events.firstSeq, endSeq: events.nextSeq, verify: (seq, key) => this.#carries(seq, key) })
+    return KeyIndex.open({
+      dir,
+      ...(memoryKeys === undefined ? {} : { memoryKeys }),
+      startSeq: events.firstSeq,
+      endSeq: events.nextSeq,
+      verify: (seq, key) => this.#carries(seq, key),
+    })
   }
 
   /** Adds the keys of all records that the sealed runs do not cover. */

@@ -41,8 +41,9 @@ type Waiting = { readonly resolve: (answer: Appended) => void; readonly reject: 
 const MIN_SPARE_BYTES = 256 * 1024
 const MAX_SPARE_BYTES = 8 * 1024 * 1024
 const MAX_SPARE = 2
+const GZIP_WEIGHT = 8
 /** Most of what the writer allocates is gone with its group: a small nursery keeps the process small. */
-const WRITER_YOUNG_MIB = 16
+const WRITER_YOUNG_MIB = 12
 
 export class Log {
   readonly logId: string
@@ -80,11 +81,17 @@ export class Log {
     this.quarantine = new LogReader(options.logId)
     const { onFatal: _, ...workerData } = options
     const here = import.meta.url
-    this.#worker = new Worker(new URL(`./writer-thread${extname(fileURLToPath(here))}`, here), { workerData, resourceLimits: { maxYoungGenerationSizeMb: WRITER_YOUNG_MIB } })
+    this.#worker = new Worker(new URL(`./writer-thread${extname(fileURLToPath(here))}`, here), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: WRITER_YOUNG_MIB },
+    })
     this.#worker.on('message', (message: FromWriter) => this.#receive(message))
     this.#worker.on('error', (error) => this.#die(error as Error))
     this.#worker.on('exit', (code) => {
-      if (!this.#closing) this.#die(new TrunklineError('log.writer_gone', `the log's writer ended with ${code}`, 'Start again; nothing acknowledged is lost.'))
+      if (!this.#closing)
+        this.#die(
+          new TrunklineError('log.writer_gone', `the log's writer ended with ${code}`, 'Start again; nothing acknowledged is lost.'),
+        )
     })
   }
 
@@ -101,8 +108,10 @@ export class Log {
     if (this.#closing) return Promise.reject(new TrunklineError('log.closing', 'the service is stopping', 'Send it again later.'))
     return new Promise((resolve, reject) => {
       const id = this.#nextRequest++
-      this.#waiting.set(id, { resolve, reject, bytes: body.length })
-      this.pendingBytes += body.length
+      // What a gzip body unpacks to is not known yet; JSON shrinks to about an eighth.
+      const bytes = info.gzip ? body.length * GZIP_WEIGHT : body.length
+      this.#waiting.set(id, { resolve, reject, bytes })
+      this.pendingBytes += bytes
       this.#queue.push({ body, info, id })
       if (this.#scheduled) return
       this.#scheduled = true
@@ -197,8 +206,7 @@ export class Log {
       this.quarantine.update(message.quarantine)
       this.recovery = message.recovery
       this.#ready.resolve(this)
-    } else if (message.type === 'failed')
-      this.#die(new TrunklineError(message.code, message.message, message.hint))
+    } else if (message.type === 'failed') this.#die(new TrunklineError(message.code, message.message, message.hint))
     else this.#closed?.()
   }
 

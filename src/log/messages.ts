@@ -51,7 +51,12 @@ export type FromWriter =
       readonly logId: string
       readonly events: SegmentsView
       readonly quarantine: SegmentsView
-      readonly recovery: { readonly tornBytes: number; readonly damagedRecords: number; readonly damagedBytes: number; readonly tookMs: number }
+      readonly recovery: {
+        readonly tornBytes: number
+        readonly damagedRecords: number
+        readonly damagedBytes: number
+        readonly tookMs: number
+      }
     }
   | {
       readonly type: 'committed'

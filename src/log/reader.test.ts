@@ -62,7 +62,10 @@ describe('log reader', () => {
         for (const maxBytes of [1, 4_000, 1e6]) {
           const read = await all(log.reader, 1, maxBytes)
           assert.deepEqual(read.damaged, [seq], `record ${seq}, columns ${columns}, reads of ${maxBytes}`)
-          assert.deepEqual(read.seqs, numbers(1, 25).filter((n) => n !== seq))
+          assert.deepEqual(
+            read.seqs,
+            numbers(1, 25).filter((n) => n !== seq),
+          )
         }
         assert.equal(await log.reader.record(seq), null)
         writeFileSync(sealed.path, whole)

@@ -34,7 +34,7 @@ type Recent = { readonly firstSeq: number; readonly lastSeq: number; readonly re
 /** What changes of the segment being written as it grows. */
 export type Growth = Pick<SegmentInfo, 'count' | 'bytes' | 'minReceivedAtMs' | 'maxReceivedAtMs'>
 
-const RECENT_BYTES = 8 * 1024 * 1024
+const RECENT_BYTES = 4 * 1024 * 1024
 
 export class LogReader {
   readonly #logId: string
@@ -244,7 +244,11 @@ function parseChunk(chunk: Buffer, fromSeq: number, endSeq: number): ReadResult 
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
-async function fill(file: { read(b: Buffer, o: number, l: number, p: number): Promise<{ bytesRead: number }> }, b: Buffer, from: number): Promise<void> {
+async function fill(
+  file: { read(b: Buffer, o: number, l: number, p: number): Promise<{ bytesRead: number }> },
+  b: Buffer,
+  from: number,
+): Promise<void> {
   let done = 0
   while (done < b.length) {
     const { bytesRead } = await file.read(b, done, b.length - done, from + done)

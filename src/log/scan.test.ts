@@ -19,7 +19,10 @@ describe('scan', () => {
   })
 
   it('cuts a torn last record at every offset, and keeps what is before it', (t) => {
-    const { path, ends } = segment(t, ['one', 'two', 'three'].map((s) => Buffer.from(s)))
+    const { path, ends } = segment(
+      t,
+      ['one', 'two', 'three'].map((s) => Buffer.from(s)),
+    )
     const [, second = 0, third = 0] = ends
     for (let size = third - 1; size > second; size--) {
       truncateSync(path, size)
@@ -30,7 +33,10 @@ describe('scan', () => {
   })
 
   it('steps over damage in the middle, wherever it is, and counts one record lost', (t) => {
-    const { path, ends } = segment(t, ['one', 'two', 'three'].map((s) => Buffer.from(s)))
+    const { path, ends } = segment(
+      t,
+      ['one', 'two', 'three'].map((s) => Buffer.from(s)),
+    )
     const [first = 0, second = 0] = ends
     const whole = readFileSync(path)
     for (let at = first; at < second; at++) {
@@ -43,7 +49,10 @@ describe('scan', () => {
   })
 
   it('does not take for its own what a failed write left behind the numbers of the next segment', (t) => {
-    const { path, ends } = segment(t, ['one', 'two', 'three'].map((s) => Buffer.from(s)))
+    const { path, ends } = segment(
+      t,
+      ['one', 'two', 'three'].map((s) => Buffer.from(s)),
+    )
     const seqs: number[] = []
     const result = scanSegment(path, 1, 3, (b, at) => seqs.push(frameHead(b, at).seq))
     assert.deepEqual(seqs, [1, 2])
@@ -52,7 +61,10 @@ describe('scan', () => {
   })
 
   it('counts what is lost at the end of a segment that another follows', (t) => {
-    const { path, ends } = segment(t, ['one', 'two', 'three'].map((s) => Buffer.from(s)))
+    const { path, ends } = segment(
+      t,
+      ['one', 'two', 'three'].map((s) => Buffer.from(s)),
+    )
     damage(path, (ends[1] ?? 0) + 30)
     const result = scanSegment(path, 1, 4, () => {})
     assert.deepEqual(result.damage, [{ offset: ends[1], bytes: (ends[2] ?? 0) - (ends[1] ?? 0), records: 1 }])
@@ -66,7 +78,10 @@ describe('scan', () => {
     damage(path, SEGMENT_HEADER_BYTES + 20)
     const { seqs } = scanned(path)
     assert.equal(new Set(seqs).size, seqs.length)
-    assert.deepEqual(seqs, seqs.toSorted((a, b) => a - b))
+    assert.deepEqual(
+      seqs,
+      seqs.toSorted((a, b) => a - b),
+    )
   })
 
   it('property: with any bytes overwritten, never throws and answers only whole records in order', (t) => {
@@ -79,7 +94,10 @@ describe('scan', () => {
         bent.set(bytes.subarray(0, bent.length - SEGMENT_HEADER_BYTES - at), SEGMENT_HEADER_BYTES + at)
         writeFileSync(path, bent)
         const { seqs, raws, result } = scanned(path)
-        assert.deepEqual(seqs, [...new Set(seqs)].toSorted((a, b) => a - b))
+        assert.deepEqual(
+          seqs,
+          [...new Set(seqs)].toSorted((a, b) => a - b),
+        )
         for (const [i, seq] of seqs.entries()) assert.ok(raws[i]?.equals(bodies[seq - 1] ?? Buffer.alloc(0)))
         const lost = result.damage.reduce((n, d) => n + d.records, 0)
         assert.equal(seqs.length + lost, result.nextSeq - 1)
@@ -92,7 +110,17 @@ describe('scan', () => {
 function frames(bodies: readonly Uint8Array[], firstSeq = 1): Buffer {
   const builder = new FrameBuilder()
   for (const [i, raw] of bodies.entries())
-    builder.add({ kind: KIND_EVENT, seq: firstSeq + i, receivedAtMs: 0, firstSeq: -1, key: null, semantic: false, envelopeKey: null, meta: '[]', raw })
+    builder.add({
+      kind: KIND_EVENT,
+      seq: firstSeq + i,
+      receivedAtMs: 0,
+      firstSeq: -1,
+      key: null,
+      semantic: false,
+      envelopeKey: null,
+      meta: '[]',
+      raw,
+    })
   return builder.finish()
 }
 

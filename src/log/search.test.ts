@@ -10,9 +10,23 @@ import { TestLog, folder, testLog } from './_log.ts'
 const T0 = 1_774_000_000_000
 const TOPICS = ['v2.detail.events.conversation.{id}.acd.end', 'v2.detail.events.conversation.{id}.customer.end'] as const
 
-type Shape = { readonly topic: number; readonly conversation: number; readonly queue: number; readonly user: number; readonly envelope: number; readonly afterMs: number }
+type Shape = {
+  readonly topic: number
+  readonly conversation: number
+  readonly queue: number
+  readonly user: number
+  readonly envelope: number
+  readonly afterMs: number
+}
 
-const shape: fc.Arbitrary<Shape> = fc.record({ topic: fc.nat(1), conversation: fc.nat(3), queue: fc.nat(2), user: fc.nat(2), envelope: fc.nat(4), afterMs: fc.nat(50) })
+const shape: fc.Arbitrary<Shape> = fc.record({
+  topic: fc.nat(1),
+  conversation: fc.nat(3),
+  queue: fc.nat(2),
+  user: fc.nat(2),
+  envelope: fc.nat(4),
+  afterMs: fc.nat(50),
+})
 const some = <T>(arb: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arb, { nil: undefined, freq: 2 })
 const question = fc.record({
   topic: some(fc.constantFrom(...TOPICS, 'v2.users.{id}.presence')),
@@ -23,33 +37,45 @@ const question = fc.record({
   fromMs: some(fc.nat(1_000).map((n) => T0 + n)),
   toMs: some(fc.nat(1_000).map((n) => T0 + n)),
 })
-const range = fc.record({ order: fc.constantFrom('asc' as const, 'desc' as const), afterSeq: some(fc.nat(40)), beforeSeq: some(fc.nat(45)) })
+const range = fc.record({
+  order: fc.constantFrom('asc' as const, 'desc' as const),
+  afterSeq: some(fc.nat(40)),
+  beforeSeq: some(fc.nat(45)),
+})
 
 describe('search', () => {
   it('property: finds what a look at every record finds, in order, over sealed segments and the one being written', async (t) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(shape, { minLength: 1, maxLength: 30 }), fc.array(fc.tuple(question, range), { minLength: 5, maxLength: 10 }), fc.boolean(), async (shapes, asked, columns) => {
-        const log = new TestLog(folder(t), { segmentBytes: 6_000 })
-        let atMs = T0
-        for (const one of shapes) {
-          atMs += one.afterMs
-          await log.append(bytesOf(envelopeOf(one)), { receivedAtMs: atMs })
-        }
-        if (!columns) for (const { path } of log.events.sealed) rmSync(columnsPath(path))
-        for (const [query, where] of asked) {
-          const wanted = defined(query) as EventQuery
-          const bounds = defined(where) as Parameters<typeof search>[2]
-          assert.deepEqual(await found(log, wanted, bounds), await naive(log, wanted, bounds), JSON.stringify([wanted, bounds]))
-        }
-        await log.close()
-      }),
+      fc.asyncProperty(
+        fc.array(shape, { minLength: 1, maxLength: 30 }),
+        fc.array(fc.tuple(question, range), { minLength: 5, maxLength: 10 }),
+        fc.boolean(),
+        async (shapes, asked, columns) => {
+          const log = new TestLog(folder(t), { segmentBytes: 6_000 })
+          let atMs = T0
+          for (const one of shapes) {
+            atMs += one.afterMs
+            await log.append(bytesOf(envelopeOf(one)), { receivedAtMs: atMs })
+          }
+          if (!columns) for (const { path } of log.events.sealed) rmSync(columnsPath(path))
+          for (const [query, where] of asked) {
+            const wanted = defined(query) as EventQuery
+            const bounds = defined(where) as Parameters<typeof search>[2]
+            assert.deepEqual(await found(log, wanted, bounds), await naive(log, wanted, bounds), JSON.stringify([wanted, bounds]))
+          }
+          await log.close()
+        },
+      ),
       { numRuns: 20 },
     )
   })
 
   it('finds what came after the last look, by time too', async (t) => {
     const log = testLog(t)
-    for (let i = 0; i < 3; i++) await log.append(bytesOf(envelopeOf({ topic: 0, conversation: i, queue: 0, user: 0, envelope: i, afterMs: 0 })), { receivedAtMs: T0 + i * 1_000 })
+    for (let i = 0; i < 3; i++)
+      await log.append(bytesOf(envelopeOf({ topic: 0, conversation: i, queue: 0, user: 0, envelope: i, afterMs: 0 })), {
+        receivedAtMs: T0 + i * 1_000,
+      })
     assert.deepEqual(await found(log, { fromMs: T0 + 2_000 }, { order: 'desc' }), [3])
     assert.deepEqual(await found(log, { toMs: T0 }, { order: 'asc' }), [1])
   })

@@ -5,7 +5,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { COLUMN, ROW_BYTES } from './columns.ts'
+import { ROW_BYTES } from './columns.ts'
 import { TrunklineError } from '../errors.ts'
 
 export const SEGMENT_HEADER_BYTES = 64
@@ -27,8 +27,7 @@ export type SegmentInfo = {
 
 export type SegmentHeader = { readonly firstSeq: number; readonly createdAtMs: number }
 
-export const segmentPath = (dir: string, firstSeq: number): string =>
-  join(dir, `${String(firstSeq).padStart(16, '0')}.log`)
+export const segmentPath = (dir: string, firstSeq: number): string => join(dir, `${String(firstSeq).padStart(16, '0')}.log`)
 export const columnsPath = (segment: string): string => segment.replace(/\.log$/, '.idx')
 
 /** Paths of the segments of a directory, oldest first. */
@@ -115,7 +114,3 @@ export function parseColumns(
   Buffer.from(words.buffer).set(rows)
   return { count, minReceivedAtMs: b.readDoubleLE(24), maxReceivedAtMs: b.readDoubleLE(32), words }
 }
-
-/** True where the record is known to be damaged: no frame starts at 0. */
-export const isDamagedRow = (words: Uint32Array, row: number): boolean =>
-  words[row * (ROW_BYTES / 4) + COLUMN.offset] === 0

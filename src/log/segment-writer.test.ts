@@ -37,7 +37,10 @@ describe('segment writer', () => {
     rmSync(columnsPath(first))
     damage(first, SEGMENT_HEADER_BYTES + 10)
     const writer = new SegmentWriter(writerOptions(dir))
-    assert.equal(writer.recovery.damage.reduce((n, d) => n + d.records, 0), 1)
+    assert.equal(
+      writer.recovery.damage.reduce((n, d) => n + d.records, 0),
+      1,
+    )
     assert.equal(writer.nextSeq, 7)
     assert.ok(existsSync(columnsPath(first)))
     writer.close()
@@ -99,7 +102,10 @@ describe('segment writer', () => {
     execFileSync('cp', [next, dir])
     const writer = new SegmentWriter(writerOptions(dir))
     assert.equal(writer.nextSeq, 7)
-    assert.deepEqual(writer.sealed.map((s) => s.count), [3])
+    assert.deepEqual(
+      writer.sealed.map((s) => s.count),
+      [3],
+    )
     assert.deepEqual(writer.recovery.damage, [])
     writer.close()
   })
@@ -114,11 +120,19 @@ describe('segment writer', () => {
     writer.release(2)
     assert.deepEqual(writer.retain(), [], 'record 2 is still wanted')
     writer.release(1_000)
-    assert.deepEqual(writer.retain().map((s) => s.firstSeq), [1], 'the second is young enough')
+    assert.deepEqual(
+      writer.retain().map((s) => s.firstSeq),
+      [1],
+      'the second is young enough',
+    )
     assert.equal(writer.firstSeq, 3)
     assert.equal(writer.goneRecords, 2)
     clock.nowMs = 9_000
-    assert.deepEqual(writer.retain().map((s) => s.firstSeq), [3], 'the one being written stays')
+    assert.deepEqual(
+      writer.retain().map((s) => s.firstSeq),
+      [3],
+      'the one being written stays',
+    )
     writer.close()
   })
 
@@ -175,7 +189,10 @@ describe('segment writer', () => {
     assert.equal(again.nextSeq, 5)
     assert.deepEqual(again.recovery.damage, [])
     again.close()
-    assert.deepEqual(readdirSync(dir).filter((name) => name.endsWith('.tmp')), [])
+    assert.deepEqual(
+      readdirSync(dir).filter((name) => name.endsWith('.tmp')),
+      [],
+    )
   })
 })
 
@@ -198,7 +215,20 @@ function groupOf(firstSeq: number, count: number, receivedAtMs = 0, rawBytes = 4
   const frames = new FrameBuilder()
   const rows = new Rows()
   for (let i = 0; i < count; i++)
-    rows.add(null, frames.add({ kind: KIND_QUARANTINE, seq: firstSeq + i, receivedAtMs, firstSeq: -1, key: null, semantic: false, envelopeKey: null, meta: '{}', raw: Buffer.alloc(rawBytes, 'r') }))
+    rows.add(
+      null,
+      frames.add({
+        kind: KIND_QUARANTINE,
+        seq: firstSeq + i,
+        receivedAtMs,
+        firstSeq: -1,
+        key: null,
+        semantic: false,
+        envelopeKey: null,
+        meta: '{}',
+        raw: Buffer.alloc(rawBytes, 'r'),
+      }),
+    )
   return { frames: frames.finish(), rows, firstSeq, minReceivedAtMs: receivedAtMs, maxReceivedAtMs: receivedAtMs }
 }
 

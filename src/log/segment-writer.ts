@@ -336,7 +336,8 @@ export class SegmentWriter {
       }
       if (header === null) {
         // Never finished being created, or nothing in it can be read: keep what is there out of the way.
-        if (size > SEGMENT_HEADER_BYTES || !last) damage.push({ path, offset: 0, bytes: size, records: last ? 0 : endSeq - firstSeqOfPath(path) })
+        if (size > SEGMENT_HEADER_BYTES || !last)
+          damage.push({ path, offset: 0, bytes: size, records: last ? 0 : endSeq - firstSeqOfPath(path) })
         keepDamaged(path, 0, size)
         unlinkSync(path)
         continue

@@ -9,7 +9,6 @@ import { step } from '../diagnostics/step.ts'
 import { type CommittedGroup, EventLog, type RefusedGroup } from './event-log.ts'
 import { frameHead } from './frame.ts'
 import { KnownKeys } from './known-keys.ts'
-import { TrunklineError } from '../errors.ts'
 import type { FromWriter, SegmentsView, ToWriter } from './messages.ts'
 import { scanSegment } from './scan.ts'
 import { SegmentWriter } from './segment-writer.ts'
@@ -69,7 +68,13 @@ function run(data: WriterData, post: (message: FromWriter, transfer?: ArrayBuffe
   quarantine.release(Infinity)
   const keysDir = join(data.dataDir, 'keys')
   mkdirSync(keysDir, { recursive: true, mode: 0o700 })
-  const keys = new KnownKeys({ dir: keysDir, events, windowMs: data.dedupeWindowMs, memoryKeys: data.keysInMemory, replay: (from, each) => replay(events, from, each) })
+  const keys = new KnownKeys({
+    dir: keysDir,
+    events,
+    windowMs: data.dedupeWindowMs,
+    memoryKeys: data.keysInMemory,
+    replay: (from, each) => replay(events, from, each),
+  })
 
   /** Request buffers that have been read, to go back with the next answer. */
   let spent: ArrayBuffer[] = []
@@ -196,12 +201,14 @@ function view(writer: SegmentWriter): SegmentsView {
 }
 
 function explain(error: unknown): { code: string; message: string; hint: string } {
-  if (error instanceof TrunklineError) return { code: error.code, message: error.message, hint: error.hint }
-  const { code, message } = error as NodeJS.ErrnoException
+  const { code, message, hint } = error as NodeJS.ErrnoException & { readonly hint?: string }
+  if (code !== undefined && hint !== undefined) return { code, message, hint }
   const full = code === 'ENOSPC' || code === 'EDQUOT'
   return {
     code: full ? 'log.disk_full' : 'log.write_failed',
     message: `the log could not be written: ${message}`,
-    hint: full ? 'Free space on the disk; intake goes on by itself.' : 'Look at the disk and the data directory; intake tries again with the next request.',
+    hint: full
+      ? 'Free space on the disk; intake goes on by itself.'
+      : 'Look at the disk and the data directory; intake tries again with the next request.',
   }
 }

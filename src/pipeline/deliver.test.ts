@@ -34,7 +34,12 @@ function handSink(maxBatch: number, concurrency: number) {
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 test('property: outcomes are aligned, every event is given once, and never more calls than allowed are under way', async () => {
-  const shape = fc.record({ count: fc.integer({ min: 0, max: 40 }), maxBatch: fc.integer({ min: 1, max: 7 }), concurrency: fc.integer({ min: 1, max: 5 }), picks: fc.infiniteStream(fc.nat()) })
+  const shape = fc.record({
+    count: fc.integer({ min: 0, max: 40 }),
+    maxBatch: fc.integer({ min: 1, max: 7 }),
+    concurrency: fc.integer({ min: 1, max: 5 }),
+    picks: fc.infiniteStream(fc.nat()),
+  })
   await fc.assert(
     fc.asyncProperty(shape, async ({ count, maxBatch, concurrency, picks }) => {
       const { sink, calls, most } = handSink(maxBatch, concurrency)
@@ -46,7 +51,10 @@ test('property: outcomes are aligned, every event is given once, and never more 
         given.push(...(call?.events ?? []))
         call?.answer(call.events.map((event) => dead(event.id)))
       }
-      assert.deepEqual(await run, events.map((event) => dead(event.id)))
+      assert.deepEqual(
+        await run,
+        events.map((event) => dead(event.id)),
+      )
       assert.deepEqual(given.map(({ id }) => id).toSorted(), events.map(({ id }) => id).toSorted())
       assert.equal(most(), Math.min(concurrency, Math.ceil(count / maxBatch)))
     }),
@@ -82,7 +90,10 @@ describe('after the signal', () => {
     const run = Promise.resolve(deliverStage(sink).run(eventsOf(4), stop.signal))
     stop.abort()
     for (const call of calls) call.answer([KEEP])
-    assert.deepEqual((await run).map(({ type }) => type), ['keep', 'keep', 'retry', 'retry'])
+    assert.deepEqual(
+      (await run).map(({ type }) => type),
+      ['keep', 'keep', 'retry', 'retry'],
+    )
     assert.equal(calls.length, 2)
   })
 
@@ -93,7 +104,10 @@ describe('after the signal', () => {
     const busy = Promise.resolve(stage.run(eventsOf(1), running()))
     const stopped = Promise.resolve(stage.run(eventsOf(2), stop.signal))
     stop.abort()
-    assert.deepEqual((await stopped).map(({ type }) => type), ['retry', 'retry'])
+    assert.deepEqual(
+      (await stopped).map(({ type }) => type),
+      ['retry', 'retry'],
+    )
     calls[0]?.answer([KEEP])
     assert.deepEqual(await busy, [KEEP])
     const after = Promise.resolve(stage.run(eventsOf(1), running()))

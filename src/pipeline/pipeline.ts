@@ -10,8 +10,6 @@
 import type { Event } from '../event/event.ts'
 import { KEEP, type Outcome, type Stage, retry } from './outcome.ts'
 
-export const STAGE_ORDER = ['match', 'limit', 'validate', 'dedupe', 'order', 'deliver'] as const
-
 /** What became of one event, and the name of the stage that decided it. */
 export type Verdict = { readonly stage: string; readonly outcome: Outcome }
 

@@ -27,7 +27,9 @@ test('a * before the end is the rest of one segment, expanded to known topics', 
   const ends = ['acd', 'customer', 'flow', 'user', 'voicemail'].map((part) => `v2.detail.events.conversation.{id}.${part}.end`)
   assert.deepEqual([topics.exact, topics.prefixes, topics.unmatched], [ends, [], []])
   assert.equal(topics.matches('v2.detail.events.conversation.{id}.robot.end'), false)
-  assert.deepEqual(compileTopics(['v2.detail.events.conversation.{id}.cust*.end'], KNOWN_TOPICS).exact, ['v2.detail.events.conversation.{id}.customer.end'])
+  assert.deepEqual(compileTopics(['v2.detail.events.conversation.{id}.cust*.end'], KNOWN_TOPICS).exact, [
+    'v2.detail.events.conversation.{id}.customer.end',
+  ])
 })
 
 test('an entry with an inner * that fits nothing is listed as it was given', () => {
@@ -57,20 +59,26 @@ test('says what is wrong with an entry', () => {
 })
 
 test('property: a compiled list takes the known topics that a naive reading of its entries takes', () => {
-  const entry = fc.tuple(fc.constantFrom(...KNOWN_TOPICS), fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 3 })).map(([topic, cuts]) => {
-    const segments = topic.split('.')
-    for (const [which, length] of cuts) {
-      const index = which % segments.length
-      segments[index] = `${(segments[index] ?? '').replaceAll('*', '').slice(0, length % 4)}*`
-    }
-    return segments.join('.')
-  })
+  const entry = fc
+    .tuple(fc.constantFrom(...KNOWN_TOPICS), fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 3 }))
+    .map(([topic, cuts]) => {
+      const segments = topic.split('.')
+      for (const [which, length] of cuts) {
+        const index = which % segments.length
+        segments[index] = `${(segments[index] ?? '').replaceAll('*', '').slice(0, length % 4)}*`
+      }
+      return segments.join('.')
+    })
   fc.assert(
     fc.property(fc.array(entry, { maxLength: 4 }), fc.boolean(), (entries, open) => {
       const patterns = open ? entries.map((pattern) => `${pattern.split('.').slice(0, 4).join('.')}.*`) : entries
       const compiled = compileTopics(patterns, KNOWN_TOPICS)
       for (const topic of [...KNOWN_TOPICS, ...KNOWN_TOPICS.slice(0, 5)]) {
-        assert.equal(compiled.matches(topic), patterns.some((pattern) => naive(pattern, topic)), `${topic} with ${patterns.join(' ')}`)
+        assert.equal(
+          compiled.matches(topic),
+          patterns.some((pattern) => naive(pattern, topic)),
+          `${topic} with ${patterns.join(' ')}`,
+        )
       }
     }),
     { numRuns: 200 },

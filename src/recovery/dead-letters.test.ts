@@ -216,7 +216,11 @@ describe('a redrive', () => {
     at.log.append(someEvents(5))
     route.wake()
     await turns(60)
-    assert.deepEqual([route.status().counts['delivered'], route.status().counts['redelivered']], [5, 1], 'five new ones, and the first of the redrive')
+    assert.deepEqual(
+      [route.status().counts['delivered'], route.status().counts['redelivered']],
+      [5, 1],
+      'five new ones, and the first of the redrive',
+    )
     life.crash()
   })
 

@@ -79,13 +79,18 @@ export function redrive(
 ): { matched: number; redriven: number; dryRun: boolean; redriveId: number | null } {
   const { where, values } = clauses({ ...request, state: 'dead' })
   const rows = ledger.all(`SELECT route, seq FROM dead_letters WHERE ${where} ORDER BY id`, ...values)
-  if (request.dryRun === true || rows.length === 0) return { matched: rows.length, redriven: 0, dryRun: request.dryRun === true, redriveId: null }
+  if (request.dryRun === true || rows.length === 0)
+    return { matched: rows.length, redriven: 0, dryRun: request.dryRun === true, redriveId: null }
   const gap = request.perSecond === undefined ? 0 : 1000 / request.perSecond
   const byRoute = new Map<string, Pending[]>()
   for (const row of rows) {
     const name = String(row['route'])
     if (!routes.has(name))
-      throw new TrunklineError('redrive.unknown_route', `route ${name} has dead letters but is not in the configuration`, 'Name another route, or put this one back and start again.')
+      throw new TrunklineError(
+        'redrive.unknown_route',
+        `route ${name} has dead letters but is not in the configuration`,
+        'Name another route, or put this one back and start again.',
+      )
     const list = byRoute.get(name) ?? []
     const dueAtMs = Math.round(nowMs + list.length * gap)
     list.push({ seq: Number(row['seq']), state: 'redrive', attempt: 0, dueAtMs, reason: 'redrive.requested', entity: null })
@@ -94,7 +99,14 @@ export function redrive(
   let redriveId = 0
   ledger.durably(() => {
     const { state: _, dryRun: __, perSecond: ___, ...filter } = request
-    ledger.run('INSERT INTO redrives (at_ms, requested_by, filter, per_second, events) VALUES (?, ?, ?, ?, ?)', nowMs, requestedBy, JSON.stringify(filter), request.perSecond ?? null, rows.length)
+    ledger.run(
+      'INSERT INTO redrives (at_ms, requested_by, filter, per_second, events) VALUES (?, ?, ?, ?, ?)',
+      nowMs,
+      requestedBy,
+      JSON.stringify(filter),
+      request.perSecond ?? null,
+      rows.length,
+    )
     redriveId = Number(ledger.get('SELECT last_insert_rowid() AS id')?.['id'])
     for (const [route, list] of byRoute)
       for (const p of list) {
@@ -108,7 +120,17 @@ export function redrive(
           p.dueAtMs,
           p.reason,
         )
-        ledger.happened({ route, seq: p.seq, atMs: nowMs, what: 'redrive_requested', attempt: 0, stage: 'deliver', reason: `redrive ${redriveId} by ${requestedBy}`, detail: null, origin: 'redrive' })
+        ledger.happened({
+          route,
+          seq: p.seq,
+          atMs: nowMs,
+          what: 'redrive_requested',
+          attempt: 0,
+          stage: 'deliver',
+          reason: `redrive ${redriveId} by ${requestedBy}`,
+          detail: null,
+          origin: 'redrive',
+        })
       }
   })
   step('redrive.recorded')

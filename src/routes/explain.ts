@@ -10,7 +10,17 @@ import type { Happening, Ledger } from './ledger.ts'
 import type { Route } from './route.ts'
 
 /** How an event ended, or where it is. */
-export const ROUTE_OUTCOMES = ['delivered', 'duplicate', 'not_matched', 'dropped', 'dead', 'retrying', 'held', 'waiting', 'not_offered'] as const
+export const ROUTE_OUTCOMES = [
+  'delivered',
+  'duplicate',
+  'not_matched',
+  'dropped',
+  'dead',
+  'retrying',
+  'held',
+  'waiting',
+  'not_offered',
+] as const
 
 export type RouteOutcome = (typeof ROUTE_OUTCOMES)[number]
 
@@ -41,8 +51,7 @@ export function explainOnRoute(ledger: Ledger, name: string, route: Route | null
   const definition: Definition = revision === null ? { topics: null, dedupe: true } : (JSON.parse(revision.definition) as Definition)
   const base = { route: name, revision: revision?.revision ?? null, history }
   const state = stateOf(ledger, name)
-  if (state === null || seq < state.startedSeq)
-    return { ...base, outcome: 'not_offered', reason: 'route.began_later', stages: [] }
+  if (state === null || seq < state.startedSeq) return { ...base, outcome: 'not_offered', reason: 'route.began_later', stages: [] }
 
   const stages: StageNote[] = []
   const matched = definition.topics === null || compileTopics(definition.topics, KNOWN_TOPICS).matches(event.topic)
@@ -51,7 +60,12 @@ export function explainOnRoute(ledger: Ledger, name: string, route: Route | null
   if (expired !== undefined) return { ...base, outcome: 'dropped', reason: String(expired['reason']), stages: [] }
   if (!matched) return { ...base, outcome: 'not_matched', reason: 'match.topic', stages }
   const duplicate = definition.dedupe && event.duplicateOf !== null
-  stages.push({ stage: 'dedupe', outcome: duplicate ? 'drop' : 'keep', reason: duplicate ? `duplicate of ${event.duplicateOf}` : null, derived: true })
+  stages.push({
+    stage: 'dedupe',
+    outcome: duplicate ? 'drop' : 'keep',
+    reason: duplicate ? `duplicate of ${event.duplicateOf}` : null,
+    derived: true,
+  })
   if (duplicate) return { ...base, outcome: 'duplicate', reason: `duplicate of ${event.duplicateOf}`, stages }
 
   const { outcome, reason } = deliveryOf(ledger, name, route, seq, history, state)
@@ -85,12 +99,13 @@ function deliveryOf(
   state: Progressed,
 ): { outcome: RouteOutcome; reason: string | null } {
   const pending = ledger.get('SELECT state, reason, due_at_ms FROM pending WHERE route = ? AND seq = ?', name, seq)
-  if (pending !== undefined)
-    return { outcome: pending['state'] === 'held' ? 'held' : 'retrying', reason: String(pending['reason']) }
+  if (pending !== undefined) return { outcome: pending['state'] === 'held' ? 'held' : 'retrying', reason: String(pending['reason']) }
   const ended = history.findLast((h) => h.what === 'dead' || h.what === 'delivered' || h.what === 'dropped')
   if (ended !== undefined)
     return { outcome: ended.what === 'delivered' ? 'delivered' : ended.what === 'dead' ? 'dead' : 'dropped', reason: ended.reason }
   if (route?.where(seq) === 'in_flight') return { outcome: 'waiting', reason: 'route.in_flight' }
   const settled = seq < state.position || state.above.some(([from, to]) => seq >= from && seq <= to)
-  return settled ? { outcome: 'delivered', reason: null } : { outcome: 'waiting', reason: route === null ? 'route.not_configured' : 'route.behind' }
+  return settled
+    ? { outcome: 'delivered', reason: null }
+    : { outcome: 'waiting', reason: route === null ? 'route.not_configured' : route.paused ? 'route.paused' : 'route.behind' }
 }

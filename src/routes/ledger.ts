@@ -272,6 +272,11 @@ export class Ledger {
     }
   }
 
+  /** Everything committed so far is on disk when this returns: asked for before the log lets go of what it stands for. */
+  sync(): void {
+    this.durably(() => this.run('UPDATE routes SET position = position'))
+  }
+
   run(sql: string, ...values: SQLInputValue[]): number {
     return Number(this.#prepare(sql).run(...values).changes)
   }

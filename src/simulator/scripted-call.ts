@@ -8,7 +8,12 @@ export type ScriptedEvent = { readonly afterMs: number; readonly envelope: objec
 const ORG = '00000000-0000-4000-8000-0000000000aa'
 const SOURCE = `aws.partner/genesys.com/cloud/${ORG}/simulated`
 const QUEUES = ['5a1e0000-0000-4000-8000-000000000001', '5a1e0000-0000-4000-8000-000000000002', '5a1e0000-0000-4000-8000-000000000003']
-const AGENTS = ['a6e70000-0000-4000-8000-000000000001', 'a6e70000-0000-4000-8000-000000000002', 'a6e70000-0000-4000-8000-000000000003', 'a6e70000-0000-4000-8000-000000000004']
+const AGENTS = [
+  'a6e70000-0000-4000-8000-000000000001',
+  'a6e70000-0000-4000-8000-000000000002',
+  'a6e70000-0000-4000-8000-000000000003',
+  'a6e70000-0000-4000-8000-000000000004',
+]
 
 /** The events of one call; `afterMs` counts from `startAtMs`. `random` is in [0, 1). */
 export function scriptedCall(startAtMs: number, random: () => number): readonly ScriptedEvent[] {
@@ -25,7 +30,13 @@ export function scriptedCall(startAtMs: number, random: () => number): readonly 
   const queueId = pick(QUEUES)
   const userId = pick(AGENTS)
   const divisionId = '00000000-0000-4000-8000-0000000000d1'
-  const call = { mediaType: 'VOICE', provider: 'Edge', direction: 'INBOUND', ani: `tel:+1555${String(between(0, 9_999_999)).padStart(7, '0')}`, dnis: 'tel:+15555550000' }
+  const call = {
+    mediaType: 'VOICE',
+    provider: 'Edge',
+    direction: 'INBOUND',
+    ani: `tel:+1555${String(between(0, 9_999_999)).padStart(7, '0')}`,
+    dnis: 'tel:+15555550000',
+  }
   const flow = { flowType: 'INBOUNDCALL', flowId: 'f10e0000-0000-4000-8000-000000000001', divisionId, flowVersion: '12.0' }
   const events: ScriptedEvent[] = []
   let atMs = 0
@@ -62,7 +73,14 @@ export function scriptedCall(startAtMs: number, random: () => number): readonly 
   atMs += 200
   emit('flow.start', acd, { ...call, ...flow })
   atMs += ivrMs
-  emit('flow.end', acd, { ...call, ...flow, disconnectType: 'TRANSFER', connectedDurationMs: ivrMs, exitReason: 'TRANSFER', transferType: 'ACD' })
+  emit('flow.end', acd, {
+    ...call,
+    ...flow,
+    disconnectType: 'TRANSFER',
+    connectedDurationMs: ivrMs,
+    exitReason: 'TRANSFER',
+    transferType: 'ACD',
+  })
   atMs += 50
   emit('acd.start', acd, { ...call, queueId, divisionId })
   atMs += waitMs
@@ -81,7 +99,16 @@ export function scriptedCall(startAtMs: number, random: () => number): readonly 
   emit('user.start', agent, { ...call, userId, queueId, divisionId })
   atMs += talkMs
   emit('customer.end', customer, { ...call, disconnectType: 'PEER', interactingDurationMs: talkMs })
-  emit('user.end', agent, { ...call, disconnectType: 'ENDPOINT', userId, queueId, divisionId, interactingDurationMs: talkMs, heldDurationMs: 0, alertingDurationMs: 100 })
+  emit('user.end', agent, {
+    ...call,
+    disconnectType: 'ENDPOINT',
+    userId,
+    queueId,
+    divisionId,
+    interactingDurationMs: talkMs,
+    heldDurationMs: 0,
+    alertingDurationMs: 100,
+  })
   atMs += acwMs
   emit('wrapup', agent, { ...call, queueId, wrapupCode: 'c0de0000-0000-4000-8000-000000000001', wrapupDurationMs: acwMs })
   emit('acw', agent, { ...call, userId, queueId, divisionId, wrapupCode: 'c0de0000-0000-4000-8000-000000000001', wrapupDurationMs: acwMs })

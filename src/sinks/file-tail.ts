@@ -92,7 +92,7 @@ export class FileTail {
   async append(bytes: Uint8Array): Promise<void> {
     const handle = this.#current()
     this.#dirty = true
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, this.endBytes)
       done += bytesWritten
       this.#pending += bytesWritten

@@ -70,11 +70,17 @@ async function openSink(options: Partial<FileSinkOptions> = {}, position: string
 
 async function assertHeld(sink: Sink, events: readonly Event[]): Promise<void> {
   const outcomes = await deliverAll(sink, events)
-  assert.deepEqual(outcomes, events.map(() => ({ type: 'hold', reason: 'sink.file_unavailable', untilMs: NOW + 1000 })))
+  assert.deepEqual(
+    outcomes,
+    events.map(() => ({ type: 'hold', reason: 'sink.file_unavailable', untilMs: NOW + 1000 })),
+  )
 }
 
 async function assertKept(sink: Sink, events: readonly Event[]): Promise<void> {
-  assert.deepEqual(await deliverAll(sink, events), events.map(() => ({ type: 'keep' })))
+  assert.deepEqual(
+    await deliverAll(sink, events),
+    events.map(() => ({ type: 'keep' })),
+  )
 }
 
 describe('rotation', () => {
@@ -88,9 +94,15 @@ describe('rotation', () => {
     assert.deepEqual(await linesOf(dir), textOf(events))
     const files = await filesOf(dir)
     const sizes = await Promise.all(files.map(async (file) => (await stat(join(dir, file))).size))
-    assert.deepEqual(sizes.filter((size) => size > maxFileBytes), [big.length + 1])
+    assert.deepEqual(
+      sizes.filter((size) => size > maxFileBytes),
+      [big.length + 1],
+    )
     assert.ok(files.length >= 5 && files.length <= 12, `${files.length} files`)
-    assert.deepEqual(files, files.map((_, index) => `out-${String(index + 1).padStart(6, '0')}.ndjson`))
+    assert.deepEqual(
+      files,
+      files.map((_, index) => `out-${String(index + 1).padStart(6, '0')}.ndjson`),
+    )
     await sink.close()
   })
 
@@ -146,7 +158,12 @@ describe('opening', () => {
       assert.equal(again.warnings.length, 1)
       assert.match(again.warnings[0] ?? '', /out-000001\.ndjson .*out-000002\.ndjson/)
       await assertKept(again.sink, eventsOf(2))
-      assert.equal(await readFile(join(dir, SECOND), 'latin1'), textOf(eventsOf(2)).map((line) => `${line}\n`).join(''))
+      assert.equal(
+        await readFile(join(dir, SECOND), 'latin1'),
+        textOf(eventsOf(2))
+          .map((line) => `${line}\n`)
+          .join(''),
+      )
       await again.sink.close()
     })
   }
@@ -209,7 +226,9 @@ describe('somebody changes the current file', () => {
       const theirs = await readFile(join(dir, FIRST)).catch(() => null)
       await assertKept(sink, events.slice(2, 4))
       await assertKept(sink, events.slice(4))
-      const expected = textOf(events.slice(2)).map((line) => `${line}\n`).join('')
+      const expected = textOf(events.slice(2))
+        .map((line) => `${line}\n`)
+        .join('')
       assert.equal(await readFile(join(dir, SECOND), 'latin1'), expected)
       assert.deepEqual(await readFile(join(dir, FIRST)).catch(() => null), theirs)
       assert.equal(warnings.length, 1)
@@ -281,7 +300,10 @@ describe('the disk refuses', () => {
       const outcomes = await deliverAll(sink, events)
       const kept = outcomes.filter((outcome) => outcome.type === 'keep').length
       assert.ok(kept > 100 && kept < 1000)
-      assert.deepEqual(outcomes.slice(kept).map((outcome) => outcome.type), events.slice(kept).map(() => 'hold'))
+      assert.deepEqual(
+        outcomes.slice(kept).map((outcome) => outcome.type),
+        events.slice(kept).map(() => 'hold'),
+      )
       assert.deepEqual(await linesOf(dir), textOf(events.slice(0, kept)))
       await sink.close()
       const again = await openSink({ dir }, sink.position())
@@ -298,7 +320,10 @@ test('a document of more than one line is dead and breaks no line', async () => 
   const { sink, dir } = await openSink()
   const events = eventsOf(3).map((event, index) => (index === 1 ? { ...event, raw: Buffer.from('{\n}') } : event))
   const outcomes = await deliverAll(sink, events)
-  assert.deepEqual(outcomes.map((outcome) => outcome.type), ['keep', 'dead', 'keep'])
+  assert.deepEqual(
+    outcomes.map((outcome) => outcome.type),
+    ['keep', 'dead', 'keep'],
+  )
   assert.deepEqual(await linesOf(dir), textOf(events.filter((_, index) => index !== 1)))
   await sink.close()
 })
@@ -329,7 +354,10 @@ test('whatever is delivered, committed and cut off in between, every committed e
       let delivered = 0
       for (const taken of steps) {
         if (taken.type === 'deliver') {
-          await assertKept(sink, Array.from({ length: taken.count }, (_, index) => eventOf({}, delivered + index)))
+          await assertKept(
+            sink,
+            Array.from({ length: taken.count }, (_, index) => eventOf({}, delivered + index)),
+          )
           delivered += taken.count
         } else if (taken.type === 'commit') {
           position = sink.position()

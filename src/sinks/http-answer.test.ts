@@ -4,8 +4,12 @@ import fc from 'fast-check'
 import { readRetryAfter, secretsOf, toOutcome } from './http-answer.ts'
 
 const NOW = Date.UTC(2026, 2, 19, 22, 0, 0)
-const answer = (status: number, text = '', retryAfter: string | null = null, bodyCut = false) =>
-  ({ status, retryAfter, body: new TextEncoder().encode(text), bodyCut })
+const answer = (status: number, text = '', retryAfter: string | null = null, bodyCut = false) => ({
+  status,
+  retryAfter,
+  body: new TextEncoder().encode(text),
+  bodyCut,
+})
 
 describe('the status decides', () => {
   const table: readonly (readonly [string, string | null, readonly number[]])[] = [
@@ -93,8 +97,17 @@ describe('the detail', () => {
     const headers = { authorization: 'Bearer eyJ.abc.def', 'x-key': 'quo"ted key', basic: `Basic ${btoa('joe:hunter22')}` }
     const secrets = secretsOf(url, headers)
     const echoes = [
-      's3cr3t%2Fkey', 's3cr3t/key', 'p%40ssw0rd', 'p@ssw0rd', 'eyJ.abc.def', 'Bearer eyJ.abc.def', 'quo"ted key',
-      'quo\\"ted key', btoa('joe:hunter22'), 'hunter22', 'T0123456789ABCDEFGH',
+      's3cr3t%2Fkey',
+      's3cr3t/key',
+      'p%40ssw0rd',
+      'p@ssw0rd',
+      'eyJ.abc.def',
+      'Bearer eyJ.abc.def',
+      'quo"ted key',
+      'quo\\"ted key',
+      btoa('joe:hunter22'),
+      'hunter22',
+      'T0123456789ABCDEFGH',
     ]
     for (const echo of echoes) assert.equal(detailOf(`<${echo}>`, secrets), 'HTTP 422: <***>', echo)
   })

@@ -96,9 +96,7 @@ function startOfPrefix(text: string, secret: string): number {
 
 /** One line that is safe on a terminal: no control, format (bidirectional, zero-width) or unassigned characters. */
 function printable(text: string): string {
-  return text
-    .replaceAll(/[\p{C}\p{Z}]+/gu, ' ')
-    .trim()
+  return text.replaceAll(/[\p{C}\p{Z}]+/gu, ' ').trim()
 }
 
 /** How a server may write the same value back: percent-encoded, decoded, JSON-escaped, and the inside of Basic. */

@@ -123,7 +123,10 @@ describe('the request', () => {
     await deliverOne(first, eventOf({ key }))
     await deliverOne(first, eventOf({ key, redelivered: true }))
     await deliverOne(sinkFor(at.url), eventOf({ key, id: 'other-00000001', receivedAtMs: 5 }))
-    assert.deepEqual(at.received.map((entry) => entry.headers['idempotency-key']), Array(3).fill('ab'.repeat(16)))
+    assert.deepEqual(
+      at.received.map((entry) => entry.headers['idempotency-key']),
+      Array(3).fill('ab'.repeat(16)),
+    )
   })
 
   test('an event without a key is identified by its id', async () => {
@@ -163,7 +166,10 @@ describe('the answer', () => {
       response.writeHead(headers['trunkline-event-id'] === refused.id ? 422 : 200).end('no such queue')
     })
     const outcomes = await sinkFor(at.url).deliver(eventsOf(3), new AbortController().signal)
-    assert.deepEqual(outcomes.map((outcome) => outcome.type), ['keep', 'dead', 'keep'])
+    assert.deepEqual(
+      outcomes.map((outcome) => outcome.type),
+      ['keep', 'dead', 'keep'],
+    )
     assert.deepEqual(outcomes[1], { type: 'dead', reason: 'sink.http_refused', detail: 'HTTP 422: no such queue' })
   })
 
@@ -259,7 +265,11 @@ describe('no answer', () => {
     })
   })
 
-  for (const [status, type] of [[200, 'retry'], [503, 'retry'], [422, 'dead']] as const) {
+  for (const [status, type] of [
+    [200, 'retry'],
+    [503, 'retry'],
+    [422, 'dead'],
+  ] as const) {
     test(`an answer ${status} that is cut off in the middle is ${type}`, async () => {
       const at = await started((_, response) => {
         response.writeHead(status, { 'content-length': '1000' })
@@ -331,7 +341,7 @@ describe('the configuration', () => {
     })
   }
 
-  test('headers that HTTP does not allow, or that are not the user\'s, are refused without showing their value', () => {
+  test("headers that HTTP does not allow, or that are not the user's, are refused without showing their value", () => {
     for (const headers of [{ 'x-key': 'secret\nvalue' }, { 'bad name': 'secret' }, { 'Idempotency-Key': 'secret' }]) {
       assert.throws(
         () => sinkFor('http://127.0.0.1:1/', { headers }),

@@ -16,7 +16,10 @@ test('above maxKeys expired done keys go first, and nobody needs to be told', as
   await store.claim([requestOf('d4')], 'owner', 500, 1500)
   assert.deepEqual(forgotten, [])
   const claims = await store.claim(['b2', 'c3'].map(requestOf), 'other', 600, 1600)
-  assert.deepEqual(claims.map((claim) => claim.state), ['done', 'done'])
+  assert.deepEqual(
+    claims.map((claim) => claim.state),
+    ['done', 'done'],
+  )
 })
 
 test('when none has expired the oldest done key goes, and it is told', async () => {
@@ -36,6 +39,12 @@ test('a lease in force is never evicted', async () => {
   const keys = ['a1', 'b2', 'c3', 'd4']
   await store.claim(keys.map(requestOf), 'owner', 0, 1000)
   const claims = await store.claim(keys.map(requestOf), 'other', 1, 1000)
-  assert.deepEqual(claims.map((claim) => claim.state), keys.map(() => 'leased'))
-  assert.deepEqual(await store.complete(keys, 'owner', 9000), keys.map(() => true))
+  assert.deepEqual(
+    claims.map((claim) => claim.state),
+    keys.map(() => 'leased'),
+  )
+  assert.deepEqual(
+    await store.complete(keys, 'owner', 9000),
+    keys.map(() => true),
+  )
 })

@@ -26,16 +26,35 @@ after(() => rm(dir, { recursive: true, force: true }))
 test('what was claimed and completed is known after closing and opening again', async () => {
   const path = newPath()
   const first = sqliteStore({ path })
-  await first.claim([{ key: 'aa', eventId: 'e1' }, { key: 'bb', eventId: 'e2' }], 'a', 0, 1000)
+  await first.claim(
+    [
+      { key: 'aa', eventId: 'e1' },
+      { key: 'bb', eventId: 'e2' },
+    ],
+    'a',
+    0,
+    1000,
+  )
   await first.complete(['aa'], 'a', 9000)
   await first.close()
   const second = sqliteStore({ path })
-  const claims = await second.claim([{ key: 'aa', eventId: 'x' }, { key: 'bb', eventId: 'x' }], 'b', 1, 1000)
-  assert.deepEqual(claims, [{ state: 'done', eventId: 'e1' }, { state: 'leased', untilMs: 1000 }])
+  const claims = await second.claim(
+    [
+      { key: 'aa', eventId: 'x' },
+      { key: 'bb', eventId: 'x' },
+    ],
+    'b',
+    1,
+    1000,
+  )
+  assert.deepEqual(claims, [
+    { state: 'done', eventId: 'e1' },
+    { state: 'leased', untilMs: 1000 },
+  ])
   await second.close()
 })
 
-test('the file is its owner\'s alone to read', { skip: process.platform === 'win32' && 'no file modes' }, async () => {
+test("the file is its owner's alone to read", { skip: process.platform === 'win32' && 'no file modes' }, async () => {
   const path = newPath()
   const store = sqliteStore({ path })
   assert.equal((await stat(path)).mode & 0o777, 0o600)
@@ -83,8 +102,16 @@ test('long expired rows are removed, in slices, by later claims; rows in force s
   const store = sqliteStore({ path })
   const keys = Array.from({ length: 1000 }, (_, index) => ({ key: index.toString(16).padStart(8, '0'), eventId: 'e' }))
   await store.claim(keys, 'a', 0, 1000)
-  await store.complete(keys.slice(0, 900).map(({ key }) => key), 'a', 2000)
-  await store.complete(keys.slice(900).map(({ key }) => key), 'a', 1e12)
+  await store.complete(
+    keys.slice(0, 900).map(({ key }) => key),
+    'a',
+    2000,
+  )
+  await store.complete(
+    keys.slice(900).map(({ key }) => key),
+    'a',
+    1e12,
+  )
   const rows = (): number => {
     const db = new DatabaseSync(path, { readOnly: true })
     const found = db.prepare('SELECT count(*) AS n FROM trunkline_claims_1').get() as { n: number }

@@ -45,8 +45,7 @@ export function eventOf(overrides: Partial<Event> = {}, index = 0): Event {
   return {
     ...base,
     key: overrides.key !== undefined ? overrides.key : base.keyKind === 'none' ? null : hash16(`${base.topicName} ${occurredAtMs}`),
-    envelopeKey:
-      overrides.envelopeKey !== undefined ? overrides.envelopeKey : hash16(`${base.source} ${base.envelopeId ?? ''}`),
+    envelopeKey: overrides.envelopeKey !== undefined ? overrides.envelopeKey : hash16(`${base.source} ${base.envelopeId ?? ''}`),
     raw: overrides.raw ?? envelopeOf(base, index),
   }
 }

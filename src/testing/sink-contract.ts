@@ -46,7 +46,10 @@ export function sinkContract(name: string, newDestination: () => Promise<SinkDes
       const at = await start()
       const events = eventsOf(300)
       const outcomes = await deliverAll(await open(at), events)
-      assert.deepEqual(typesOf(outcomes), events.map(() => 'keep'))
+      assert.deepEqual(
+        typesOf(outcomes),
+        events.map(() => 'keep'),
+      )
       await assertArrived(at, events)
     })
 
@@ -54,7 +57,10 @@ export function sinkContract(name: string, newDestination: () => Promise<SinkDes
       const at = await start()
       const texts = ['Grüße, 世界 🎧', '\u2028\u2029', '\\n\\u0000', '"', 'ﷺ'.repeat(300), '\u202eevil', ' ']
       const events = texts.map((text, index) => eventOf({ raw: encoder.encode(JSON.stringify({ text })) }, index))
-      assert.deepEqual(typesOf(await deliverAll(await open(at), events)), texts.map(() => 'keep'))
+      assert.deepEqual(
+        typesOf(await deliverAll(await open(at), events)),
+        texts.map(() => 'keep'),
+      )
       await assertArrived(at, events)
     })
 
@@ -62,7 +68,10 @@ export function sinkContract(name: string, newDestination: () => Promise<SinkDes
       const at = await start()
       const big = encoder.encode(`{"text":"${'x'.repeat(1024 * 1024)}"}`)
       const events = Array.from({ length: 12 }, (_, index) => eventOf(index % 3 === 1 ? { raw: big } : {}, index))
-      assert.deepEqual(typesOf(await deliverAll(await open(at), events)), events.map(() => 'keep'))
+      assert.deepEqual(
+        typesOf(await deliverAll(await open(at), events)),
+        events.map(() => 'keep'),
+      )
       await assertArrived(at, events)
     })
 
@@ -71,7 +80,10 @@ export function sinkContract(name: string, newDestination: () => Promise<SinkDes
       const events = eventsOf(5).map((event, index) => (index === 2 ? { ...event, source: POISON } : event))
       const outcomes = await deliverAll(await open(at), events)
       assert.deepEqual(typesOf(outcomes), ['keep', 'keep', 'dead', 'keep', 'keep'])
-      await assertArrived(at, events.filter((_, index) => index !== 2))
+      await assertArrived(
+        at,
+        events.filter((_, index) => index !== 2),
+      )
     })
 
     test('an empty batch is answered empty', async () => {
@@ -117,7 +129,10 @@ export function sinkContract(name: string, newDestination: () => Promise<SinkDes
       const sink = await open(at)
       const events = eventsOf(sink.maxBatch > 5 ? 5 : sink.maxBatch)
       const outcomes = await sink.deliver(events, AbortSignal.abort())
-      assert.deepEqual(typesOf(outcomes), events.map(() => 'retry'))
+      assert.deepEqual(
+        typesOf(outcomes),
+        events.map(() => 'retry'),
+      )
       await assertArrived(at, [])
     })
 
@@ -166,5 +181,8 @@ async function assertArrived(at: SinkDestination, events: readonly Event[]): Pro
   const arrived = (await at.arrived()).map(text).sort()
   const expected = events.map((event) => text(event.raw)).sort()
   assert.equal(arrived.length, expected.length, `${arrived.length} documents arrived, ${expected.length} were expected`)
-  assert.ok(arrived.every((document, index) => document === expected[index]), 'a document arrived altered')
+  assert.ok(
+    arrived.every((document, index) => document === expected[index]),
+    'a document arrived altered',
+  )
 }

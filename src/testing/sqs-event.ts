@@ -5,7 +5,9 @@ export type SqsMessage = {
   readonly messageId: string
   readonly receiptHandle: string
   readonly body: string
-  readonly attributes: Readonly<Record<'ApproximateReceiveCount' | 'SentTimestamp' | 'SenderId' | 'ApproximateFirstReceiveTimestamp', string>>
+  readonly attributes: Readonly<
+    Record<'ApproximateReceiveCount' | 'SentTimestamp' | 'SenderId' | 'ApproximateFirstReceiveTimestamp', string>
+  >
   readonly messageAttributes: Readonly<Record<string, never>>
   readonly md5OfBody: string
   readonly eventSource: 'aws:sqs'

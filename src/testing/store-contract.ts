@@ -117,7 +117,10 @@ export function storeContract(name: string, harness: StoreHarness): void {
       const keys = ['a', '0a', '00', '0000', 'ab', 'abc', 'ab0c', 'f'.repeat(64), 'f'.repeat(128)]
       const requests = keys.map((key) => ({ key, eventId: key }))
       const claims = await store.claim(requests, 'a', NOW, LEASE_END)
-      assert.deepEqual(claims.map((answer) => answer.state), keys.map(() => 'claimed'))
+      assert.deepEqual(
+        claims.map((answer) => answer.state),
+        keys.map(() => 'claimed'),
+      )
     })
 
     test('empty batches are answered empty', async () => {
@@ -135,7 +138,10 @@ export function storeContract(name: string, harness: StoreHarness): void {
       assert.equal(first.filter((answer) => answer.state === 'claimed').length, 10_000)
       assert.equal((await store.complete(keys, 'a', EXPIRY)).filter(Boolean).length, 10_000)
       const again = await store.claim(requests, 'b', NOW, LEASE_END)
-      assert.deepEqual(again, keys.map((_, index) => ({ state: 'done', eventId: `e${index}` })))
+      assert.deepEqual(
+        again,
+        keys.map((_, index) => ({ state: 'done', eventId: `e${index}` })),
+      )
     })
 
     test('of racing claims exactly one wins each key', { skip: harness.openAgain === null && 'one handle only' }, async () => {
@@ -165,7 +171,10 @@ export function storeContract(name: string, harness: StoreHarness): void {
         }
       })
       await Promise.all(race)
-      assert.deepEqual(keys.filter((key) => wins.get(key) !== 1), [])
+      assert.deepEqual(
+        keys.filter((key) => wins.get(key) !== 1),
+        [],
+      )
     })
 
     test('close is idempotent', async () => {
@@ -178,5 +187,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
 
 function keyOf(index: number): string {
   // An odd factor keeps them different; 16 bytes like a real key.
-  return BigInt.asUintN(128, BigInt(index + 1) * 0x9e3779b97f4a7c15f39cc0605cedc835n).toString(16).padStart(32, '0')
+  return BigInt.asUintN(128, BigInt(index + 1) * 0x9e3779b97f4a7c15f39cc0605cedc835n)
+    .toString(16)
+    .padStart(32, '0')
 }

@@ -55,7 +55,11 @@ export class Client {
     const bad = shipment.lines.flatMap((line, index) => (line.number === null ? [index] : []))
     assert.equal(answer.status, bad.length === shipment.lines.length ? 400 : 202, answer.body)
     assert.equal(told.accepted, shipment.lines.length - bad.length, answer.body)
-    assert.deepEqual(told.errors.map((e) => e.index), bad, answer.body)
+    assert.deepEqual(
+      told.errors.map((e) => e.index),
+      bad,
+      answer.body,
+    )
     assert.equal(told.ids.length, shipment.lines.length, answer.body)
   }
 

@@ -28,9 +28,23 @@ const ENV = { TRUNKLINE_TEST_KEYS_IN_MEMORY: '40' }
 
 /** How often each step comes in a life: the kill is at one of the first so many. */
 const COMES_OFTEN: Readonly<Record<string, number>> = {
-  'log.prepared': 30, 'log.written': 30, 'log.synced': 30, 'log.committed': 30, 'intake.before_answer': 30, 'log.segment_created': 2,
-  'log.segment_sealed': 2, 'log.columns_written': 2, 'keys.sealed': 8, 'sink.delivered': 60, 'route.before_commit': 60, 'route.committed': 60,
-  'http.answered': 40, 'file.written': 20, 'file.synced': 20, 'file.rotated': 3, 'dead.recorded': 3,
+  'log.prepared': 30,
+  'log.written': 30,
+  'log.synced': 30,
+  'log.committed': 30,
+  'intake.before_answer': 30,
+  'log.segment_created': 2,
+  'log.segment_sealed': 2,
+  'log.columns_written': 2,
+  'keys.sealed': 8,
+  'sink.delivered': 60,
+  'route.before_commit': 60,
+  'route.committed': 60,
+  'http.answered': 40,
+  'file.written': 20,
+  'file.synced': 20,
+  'file.rotated': 3,
+  'dead.recorded': 3,
 }
 
 test(`${CYCLES} kills lose nothing that was acknowledged and double nothing (seed ${SEED})`, async (t) => {
@@ -132,7 +146,8 @@ async function judge(world: World, client: Client, say: (message: string) => voi
   const { total: redriven } = await getJson<{ total: number }>(`${url}/v1/deadletters?route=crm&state=redriven&limit=1`)
   for (const [name, route] of Object.entries(stats.routes)) {
     const ends = endsOf(route.counts)
-    if (name === 'crm' && (route.counts['redelivered'] ?? 0) !== redriven) findings.push(`${redriven} dead letters are redriven, ${route.counts['redelivered']} counted`)
+    if (name === 'crm' && (route.counts['redelivered'] ?? 0) !== redriven)
+      findings.push(`${redriven} dead letters are redriven, ${route.counts['redelivered']} counted`)
     if (ends !== accepted) findings.push(`route ${name}: ${accepted} records, ${ends} outcomes: ${JSON.stringify(route.counts)}`)
     if ((route.counts['damaged'] ?? 0) > 0) findings.push(`route ${name} met damaged records: ${JSON.stringify(route.counts)}`)
   }
@@ -149,11 +164,19 @@ async function judge(world: World, client: Client, say: (message: string) => voi
   judgeFiles(oracle, ordered, findings)
   judgeOrder(oracle, ordered, findings)
   const repeats = judgeReceiver(oracle, receiver, world.kills * HTTP_CONCURRENCY, findings)
-  if (oracle.longestMs > MAX_AGE_MS / 2) findings.push(`the machine is too slow for this test: an acknowledgement took ${oracle.longestMs} ms, repetitions are known for ${MAX_AGE_MS} ms`)
+  if (oracle.longestMs > MAX_AGE_MS / 2)
+    findings.push(
+      `the machine is too slow for this test: an acknowledgement took ${oracle.longestMs} ms, repetitions are known for ${MAX_AGE_MS} ms`,
+    )
   const checked = fsck(join(cwd, '.trunkline'), { repair: false })
-  if (!checked.ok) findings.push(`fsck: ${JSON.stringify({ ...checked, segments: checked.segments.filter((s) => !s.readable || s.damage.length > 0 || s.tornBytes > 0) })}`)
+  if (!checked.ok)
+    findings.push(
+      `fsck: ${JSON.stringify({ ...checked, segments: checked.segments.filter((s) => !s.readable || s.damage.length > 0 || s.tornBytes > 0) })}`,
+    )
   const damaged = join(cwd, '.trunkline', 'log', 'damaged')
-  say(`${world.kills} kills; ${oracle.acknowledged.size} events, ${accepted} records, ${oracle.quarantined.size} quarantined, ${repeats} HTTP repeats, ${redriven} redriven`)
+  say(
+    `${world.kills} kills; ${oracle.acknowledged.size} events, ${accepted} records, ${oracle.quarantined.size} quarantined, ${repeats} HTTP repeats, ${redriven} redriven`,
+  )
   say(`killed at: ${[...world.reached].map(([step, times]) => `${step} ${times}`).join(', ')}; torn ends kept: ${existsSync(damaged)}`)
   const missed = DURABLE_STEPS.filter((step) => !world.reached.has(step))
   say(`steps without a kill: ${missed.length === 0 ? 'none' : missed.join(', ')}`)
@@ -176,7 +199,8 @@ async function judgeHistories(url: string, findings: string[]): Promise<void> {
     const { history } = await getJson<History>(`${url}/v1/deadletters/${route}/${eventId}`)
     const told = history.map((h) => h.what).join(' ')
     const once = `(attempt_failed ){${MAX_ATTEMPTS}}dead redrive_requested `
-    if (!new RegExp(`^(${once})+(attempt_failed ){0,${MAX_ATTEMPTS - 1}}delivered$`).test(told)) findings.push(`${eventId} on ${route}: ${told}`)
+    if (!new RegExp(`^(${once})+(attempt_failed ){0,${MAX_ATTEMPTS - 1}}delivered$`).test(told))
+      findings.push(`${eventId} on ${route}: ${told}`)
   }
 }
 

@@ -10,7 +10,14 @@ import { scanSegment } from '../../src/log/scan.ts'
 import { listSegments } from '../../src/log/segment-file.ts'
 import { SegmentWriter } from '../../src/log/segment-writer.ts'
 
-export type Frame = { readonly seq: number; readonly file: string; readonly from: number; readonly to: number; readonly raw: Buffer; readonly key: Buffer }
+export type Frame = {
+  readonly seq: number
+  readonly file: string
+  readonly from: number
+  readonly to: number
+  readonly raw: Buffer
+  readonly key: Buffer
+}
 
 export type Sample = {
   /** Contents of every file, by path below the data directory (`log/...`, `keys/...`). */
@@ -40,7 +47,10 @@ export const bodyOf = (number: number): Buffer =>
       id: `e${number}`,
       'detail-type': 'v2.detail.events.conversation.{id}.acd.end',
       source: 'aws.partner/genesys.com/cloud/o/s',
-      detail: { topicName: `v2.detail.events.conversation.c${number % 3}.acd.end`, eventBody: { eventTime: 1_765_551_865_000 + number, conversationId: `c${number % 3}` } },
+      detail: {
+        topicName: `v2.detail.events.conversation.c${number % 3}.acd.end`,
+        eventBody: { eventTime: 1_765_551_865_000 + number, conversationId: `c${number % 3}` },
+      },
     }),
   )
 
@@ -59,7 +69,8 @@ export async function makeSample(): Promise<Sample> {
   for (let number = 1; number <= EVENTS; number++) await append(log, number)
   await log.close()
   const files = new Map<string, Buffer>()
-  for (const room of ['log', 'keys']) for (const name of readdirSync(join(dir, room))) files.set(`${room}/${name}`, readFileSync(join(dir, room, name)))
+  for (const room of ['log', 'keys'])
+    for (const name of readdirSync(join(dir, room))) files.set(`${room}/${name}`, readFileSync(join(dir, room, name)))
   const frames: Frame[] = []
   for (const path of listSegments(join(dir, 'log')))
     scanSegment(path, frames.length + 1, Infinity, (b, at, from) => {
@@ -93,7 +104,11 @@ export type Opened = {
 }
 
 /** Opens what is in `dir` as the service does, and reads everything, in steps of `chunkBytes`. */
-export async function openAll(sample: Sample, dir: string, options: { readonly chunkBytes: number; readonly minNextSeq?: number; readonly keys?: boolean }): Promise<Opened> {
+export async function openAll(
+  sample: Sample,
+  dir: string,
+  options: { readonly chunkBytes: number; readonly minNextSeq?: number; readonly keys?: boolean },
+): Promise<Opened> {
   const writer = openWriter(dir, options.minNextSeq)
   const reader = new LogReader(LOG_ID)
   reader.update({ sealed: [...writer.sealed], active: writer.active, nextSeq: writer.nextSeq })

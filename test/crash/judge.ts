@@ -25,7 +25,8 @@ export function judgeFiles(oracle: Oracle, lines: readonly string[], findings: s
     found.set(number, (found.get(number) ?? 0) + 1)
     judgeDocument(oracle, line, findings)
   }
-  for (const number of oracle.acknowledged) if (!found.has(number)) findings.push(`event ${number} was acknowledged and is not in the files`)
+  for (const number of oracle.acknowledged)
+    if (!found.has(number)) findings.push(`event ${number} was acknowledged and is not in the files`)
   for (const [number, times] of found) if (times > 1) findings.push(`event ${number} is ${times} times in the files`)
   findings.splice(MOST_FINDINGS)
 }
@@ -49,7 +50,8 @@ export function judgeOrder(oracle: Oracle, lines: readonly string[], findings: s
 export function judgeReceiver(oracle: Oracle, receiver: FlakyReceiver, mostRepeats: number, findings: string[]): number {
   let repeats = 0
   const owners = new Map<string, number>()
-  for (const number of oracle.acknowledged) if (!receiver.taken.has(number)) findings.push(`event ${number} was acknowledged and never reached the receiver`)
+  for (const number of oracle.acknowledged)
+    if (!receiver.taken.has(number)) findings.push(`event ${number} was acknowledged and never reached the receiver`)
   for (const [number, keys] of receiver.keys) {
     if (keys.size !== 1) findings.push(`event ${number} came under ${keys.size} idempotency keys`)
     for (const key of keys) {

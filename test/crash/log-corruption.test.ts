@@ -28,7 +28,13 @@ describe('a damaged log', () => {
   const bytesOf = (file: string): Buffer => sample.files.get(file) as Buffer
 
   /** Opens the log with `changed` in place of `file`, of which the bytes from `from` to `to` are not what they were. */
-  async function check(file: string, changed: Buffer | null, from: number, to: number, options: { chunkBytes?: number; keys?: boolean } = {}): Promise<Opened> {
+  async function check(
+    file: string,
+    changed: Buffer | null,
+    from: number,
+    to: number,
+    options: { chunkBytes?: number; keys?: boolean } = {},
+  ): Promise<Opened> {
     const where = `${file} ${from}..${to}${changed === null ? ' (gone)' : ` of ${changed.length} bytes`}`
     place(sample, dir, file, changed)
     const opened = await openAll(sample, dir, { chunkBytes: 2048, ...options })
@@ -38,9 +44,19 @@ describe('a damaged log', () => {
       else assert.deepEqual(opened.read.get(frame.seq), frame.raw, `${where}: record ${frame.seq} is there`)
     assert.equal(opened.read.size, sample.frames.length - lost.size, where)
     // What the log still numbers and cannot give is reported, each record once.
-    assert.deepEqual([...opened.damaged].sort((a, b) => a - b), [...lost].filter((seq) => seq < opened.nextSeq).sort((a, b) => a - b), where)
-    if ([...lost].some((seq) => seq >= opened.nextSeq)) assert.ok(opened.tornBytes > 0 || changed === null || changed.length <= from, `${where}: the torn end is noticed`)
-    if (options.keys === true) assert.deepEqual(opened.known, sample.frames.map((f) => (lost.has(f.seq) ? -1 : f.seq)), `${where}: known keys`)
+    assert.deepEqual(
+      [...opened.damaged].sort((a, b) => a - b),
+      [...lost].filter((seq) => seq < opened.nextSeq).sort((a, b) => a - b),
+      where,
+    )
+    if ([...lost].some((seq) => seq >= opened.nextSeq))
+      assert.ok(opened.tornBytes > 0 || changed === null || changed.length <= from, `${where}: the torn end is noticed`)
+    if (options.keys === true)
+      assert.deepEqual(
+        opened.known,
+        sample.frames.map((f) => (lost.has(f.seq) ? -1 : f.seq)),
+        `${where}: known keys`,
+      )
     return opened
   }
 
@@ -75,7 +91,8 @@ describe('a damaged log', () => {
   })
 
   test('any byte of a segment header flipped costs no record', async () => {
-    for (const file of segments()) for (let at = 0; at < HEADER_BYTES; at++) await check(file, flipped(bytesOf(file), at), at, at + 1, { keys: at % 16 === 0 })
+    for (const file of segments())
+      for (let at = 0; at < HEADER_BYTES; at++) await check(file, flipped(bytesOf(file), at), at, at + 1, { keys: at % 16 === 0 })
   })
 
   test('a segment cut at any length keeps every record before the cut', async () => {
@@ -110,7 +127,13 @@ describe('a damaged log', () => {
     assert.ok(frame !== undefined)
     const bytes = bytesOf(file)
     const old = bytes.subarray(frame.from, frame.to)
-    for (const tail of [Buffer.alloc(4096), Buffer.from('TRL1'), old, old.subarray(0, 100), Buffer.concat([Buffer.from('TRL1'), Buffer.alloc(3), old])]) {
+    for (const tail of [
+      Buffer.alloc(4096),
+      Buffer.from('TRL1'),
+      old,
+      old.subarray(0, 100),
+      Buffer.concat([Buffer.from('TRL1'), Buffer.alloc(3), old]),
+    ]) {
       const opened = await check(file, Buffer.concat([bytes, tail]), bytes.length, bytes.length + tail.length)
       assert.equal(opened.tornBytes, tail.length)
     }
@@ -138,7 +161,10 @@ describe('a damaged log', () => {
       const opened = await openAll(sample, dir, { chunkBytes: 2048, minNextSeq: sample.frames.length + 1 })
       assert.equal(opened.nextSeq, sample.frames.length + 1)
       assert.equal(opened.damagedRecords, framesOf(file).length - i)
-      assert.deepEqual(opened.damaged, sample.frames.filter((f) => f.seq >= frame.seq).map((f) => f.seq))
+      assert.deepEqual(
+        opened.damaged,
+        sample.frames.filter((f) => f.seq >= frame.seq).map((f) => f.seq),
+      )
     }
   })
 
@@ -165,7 +191,10 @@ describe('a damaged log', () => {
     assert.throws(() => all.map((key) => keys.firstOf(key, 0)), { code: 'keys.damaged' })
     assert.throws(() => keys.firstOf(prepared, 0), { code: 'keys.damaged' }, 'never answers that a prepared record is new')
     keys.forget()
-    assert.deepEqual(all.map((key) => keys.firstOf(key, 0)), sample.frames.map((f) => f.seq))
+    assert.deepEqual(
+      all.map((key) => keys.firstOf(key, 0)),
+      sample.frames.map((f) => f.seq),
+    )
     assert.equal(keys.firstOf(prepared, 0), -1)
     keys.close()
     events.close()
@@ -188,6 +217,6 @@ describe('a damaged log', () => {
 
 function flipped(bytes: Buffer, at: number): Buffer {
   const copy = Buffer.from(bytes)
-  copy[at] = (copy[at] ?? 0) ^ (1 << at % 8)
+  copy[at] = (copy[at] ?? 0) ^ (1 << (at % 8))
   return copy
 }

@@ -49,7 +49,11 @@ export async function getJson<T>(url: string): Promise<T> {
 }
 
 export async function redrive(url: string): Promise<number> {
-  const response = await fetch(`${url}/v1/deadletters/redrive`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+  const response = await fetch(`${url}/v1/deadletters/redrive`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  })
   return ((await response.json()) as { redriven: number }).redriven
 }
 
@@ -68,7 +72,7 @@ export async function settled(url: string, withinMs: number): Promise<Stats> {
 /** All pages of the quarantine, as texts. */
 export async function quarantined(url: string): Promise<string[]> {
   const texts: string[] = []
-  for (let cursor = ''; ; ) {
+  for (let cursor = ''; ;) {
     type Page = { readonly records: readonly { readonly bytesBase64: string }[]; readonly cursor: string | null }
     const page = await getJson<Page>(`${url}/v1/quarantine?limit=200${cursor}`)
     for (const record of page.records) texts.push(Buffer.from(record.bytesBase64, 'base64').toString())

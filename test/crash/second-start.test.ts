@@ -96,7 +96,8 @@ test('a second signal ends it at once; what was under way is repeated under the 
   assert.deepEqual(sorted([...new Set(crm.received.map((r) => numberIn(r.body)))]), all)
   assert.equal(crm.received.length - all.length, underWay.length, 'only what was under way is repeated')
   const repeated = crm.received.slice(underWay.length)
-  for (const one of underWay) assert.ok(repeated.some((r) => r.idempotencyKey === one.idempotencyKey && numberIn(r.body) === numberIn(one.body)))
+  for (const one of underWay)
+    assert.ok(repeated.some((r) => r.idempotencyKey === one.idempotencyKey && numberIn(r.body) === numberIn(one.body)))
   assert.deepEqual(numbersIn(cwd), all)
 })
 
@@ -133,7 +134,11 @@ async function ready(life: Life): Promise<string> {
 }
 
 async function send(url: string, number: number): Promise<void> {
-  const response = await fetch(`${url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: eventText(number, `c${number % 3}`) })
+  const response = await fetch(`${url}/v1/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: eventText(number, `c${number % 3}`),
+  })
   assert.equal(response.status, 202, await response.text())
 }
 

@@ -15,46 +15,78 @@ import { eventText } from './traffic.ts'
 const EVENTS = 200
 const AT_ONCE = 8
 const ROUTES = { routes: { archive: { sink: { type: 'file', dir: 'archive' } } }, log: { segmentBytes: 64 * 1024, minFreeBytes: 0 } }
-const TRACE = ['-f', '-y', '-xx', '-s', '1000000', '-e', 'signal=none', '-e', 'trace=pwrite64,pwritev,write,fdatasync,fsync,sendto,sendmsg,writev']
+const TRACE = [
+  '-f',
+  '-y',
+  '-xx',
+  '-s',
+  '1000000',
+  '-e',
+  'signal=none',
+  '-e',
+  'trace=pwrite64,pwritev,write,fdatasync,fsync,sendto,sendmsg,writev',
+]
 
 const straceWorks = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0
 
-test('system calls: each record is written, then synced, then answered', { skip: straceWorks ? false : 'strace is not installed or may not trace' }, async (t) => {
-  const { cwd, answers } = await serveAll(t, (file) => ['strace', ...TRACE, '-o', file])
-  const calls = readTrace(join(cwd, 'trace'))
-  /** Where in the trace a record was completely written, and to which file. */
-  const written = new Map<number, { at: number; path: string }>()
-  const syncs: { path: string; from: number; to: number }[] = []
-  const told = new Map<number, number>()
-  for (const call of calls) {
-    const segment = /\/log\/\d{16}\.log$/.test(call.path)
-    if (segment && call.name.startsWith('pwrite')) for (const seq of seqsIn(call.bytes)) written.set(seq, { at: call.end, path: call.path })
-    else if (segment && call.name.endsWith('sync')) syncs.push({ path: call.path, from: call.start, to: call.end })
-    else if (call.path.startsWith('socket:') || call.path.startsWith('TCP')) for (const seq of answeredIn(call.bytes)) told.set(seq, call.start)
-  }
-  assert.deepEqual([...told.keys()].sort((a, b) => a - b), answers.map(seqOf).sort((a, b) => a - b), 'every 202 is in the trace')
-  for (const [seq, answeredAt] of told) {
-    const write = written.get(seq)
-    assert.ok(write !== undefined, `record ${seq} was answered and never written`)
-    const sync = syncs.find((s) => s.path === write.path && s.from > write.at && s.to < answeredAt)
-    assert.ok(sync !== undefined, `record ${seq}: written at line ${write.at}, answered at line ${answeredAt}, no sync of ${write.path} between them`)
-  }
-  t.diagnostic(`${told.size} answers, ${syncs.length} syncs`)
-})
+test(
+  'system calls: each record is written, then synced, then answered',
+  { skip: straceWorks ? false : 'strace is not installed or may not trace' },
+  async (t) => {
+    const { cwd, answers } = await serveAll(t, (file) => ['strace', ...TRACE, '-o', file])
+    const calls = readTrace(join(cwd, 'trace'))
+    /** Where in the trace a record was completely written, and to which file. */
+    const written = new Map<number, { at: number; path: string }>()
+    const syncs: { path: string; from: number; to: number }[] = []
+    const told = new Map<number, number>()
+    for (const call of calls) {
+      const segment = /\/log\/\d{16}\.log$/.test(call.path)
+      if (segment && call.name.startsWith('pwrite'))
+        for (const seq of seqsIn(call.bytes)) written.set(seq, { at: call.end, path: call.path })
+      else if (segment && call.name.endsWith('sync')) syncs.push({ path: call.path, from: call.start, to: call.end })
+      else if (call.path.startsWith('socket:') || call.path.startsWith('TCP'))
+        for (const seq of answeredIn(call.bytes)) told.set(seq, call.start)
+    }
+    assert.deepEqual(
+      [...told.keys()].sort((a, b) => a - b),
+      answers.map(seqOf).sort((a, b) => a - b),
+      'every 202 is in the trace',
+    )
+    for (const [seq, answeredAt] of told) {
+      const write = written.get(seq)
+      assert.ok(write !== undefined, `record ${seq} was answered and never written`)
+      const sync = syncs.find((s) => s.path === write.path && s.from > write.at && s.to < answeredAt)
+      assert.ok(
+        sync !== undefined,
+        `record ${seq}: written at line ${write.at}, answered at line ${answeredAt}, no sync of ${write.path} between them`,
+      )
+    }
+    t.diagnostic(`${told.size} answers, ${syncs.length} syncs`)
+  },
+)
 
 test('durable steps: a group is written, synced and committed before its answers', async (t) => {
   const { stderr } = await serveAll(t, null)
-  const steps = [...stderr.matchAll(/^step ((?:log|intake)\.\S+)$/gm)].map((m) => m[1] ?? '').filter((s) => !s.startsWith('log.segment') && s !== 'log.columns_written')
+  const steps = [...stderr.matchAll(/^step ((?:log|intake)\.\S+)$/gm)]
+    .map((m) => m[1] ?? '')
+    .filter((s) => !s.startsWith('log.segment') && s !== 'log.columns_written')
   const turn = '(log.prepared (log.written )+log.synced (log.committed )+(intake.before_answer )+)'
   assert.match(`${steps.join(' ')} `, new RegExp(`^${turn}+$`))
   assert.ok(steps.filter((s) => s === 'intake.before_answer').length > 0)
 })
 
 /** Serves EVENTS posts, stops, answers the ids of the 202s. */
-async function serveAll(t: TestContext, tracer: ((file: string) => string[]) | null): Promise<{ cwd: string; answers: string[]; stderr: string }> {
+async function serveAll(
+  t: TestContext,
+  tracer: ((file: string) => string[]) | null,
+): Promise<{ cwd: string; answers: string[]; stderr: string }> {
   const cwd = makeScene('http://127.0.0.1:9/', ROUTES)
   t.after(() => removeScene(cwd))
-  const life = begin({ cwd, env: tracer === null ? { TRUNKLINE_TEST_TELL_STEPS: '1' } : {}, ...(tracer === null ? {} : { through: tracer(join(cwd, 'trace')) }) })
+  const life = begin({
+    cwd,
+    env: tracer === null ? { TRUNKLINE_TEST_TELL_STEPS: '1' } : {},
+    ...(tracer === null ? {} : { through: tracer(join(cwd, 'trace')) }),
+  })
   t.after(() => life.kill('SIGKILL'))
   const url = await life.url
   if (url === null) assert.fail((await life.ended).stderr)
@@ -105,7 +137,7 @@ const plain = (path: string): string => (path.includes('\\x') ? hexIn(path).toSt
 
 function seqsIn(frames: Buffer): number[] {
   const seqs: number[] = []
-  for (let at = 0; at < frames.length; ) {
+  for (let at = 0; at < frames.length;) {
     const length = checkFrame(frames, at)
     if (length <= 0) break
     seqs.push(frameHead(frames, at).seq)

@@ -59,15 +59,25 @@ const output = (): BuildResult<{ metafile: true }>['metafile']['outputs'][string
 describe('the bundle of an SQS handler', { timeout: 60_000 }, () => {
   test('holds nothing of the service, the command line, the log, the file sink or any package', () => {
     const inputs = Object.keys(built.metafile.inputs)
-    const foreign = /^src\/(?:log|routes|recovery|cli|simulator|genesys|testing|hosts\/(?!lambda\/|clock|http-sink|version)|sinks\/(?:file|directory))|^src\/config\/(?:load|import)|^src\/stores\/sqlite|node_modules\//
-    assert.deepEqual(inputs.filter((path) => foreign.test(path)), [])
+    const foreign =
+      /^src\/(?:log|routes|recovery|cli|simulator|genesys|testing|hosts\/(?!lambda\/|clock|http-sink|version)|sinks\/(?:file|directory))|^src\/config\/(?:load|import)|^src\/stores\/sqlite|node_modules\//
+    assert.deepEqual(
+      inputs.filter((path) => foreign.test(path)),
+      [],
+    )
     assert.ok(inputs.includes('src/hosts/lambda/sqs.ts'))
   })
 
   test('imports nothing but Node, and of Node no database, thread, process or module hook', () => {
     const imports = output().imports.map(({ path }) => path)
-    assert.deepEqual(imports.filter((path) => !path.startsWith('node:')), [])
-    assert.deepEqual(imports.filter((path) => /^node:(?:sqlite|worker_threads|child_process|cluster|module|vm)/.test(path)), [])
+    assert.deepEqual(
+      imports.filter((path) => !path.startsWith('node:')),
+      [],
+    )
+    assert.deepEqual(
+      imports.filter((path) => /^node:(?:sqlite|worker_threads|child_process|cluster|module|vm)/.test(path)),
+      [],
+    )
   })
 
   test(`has fewer than ${MAX_BYTES} bytes, not minified`, (t) => {
@@ -81,7 +91,10 @@ describe('the bundle of an SQS handler', { timeout: 60_000 }, () => {
       await writeFile(join(dir, 'runner.mjs'), RUNNER)
       const ten = Array.from({ length: 10 }, (_, i) => sqsMessage(`m${i}`, i === 3 ? '{"detail"' : bodyOf(i)))
       const again = [sqsMessage('m3', '{"detail"', 2), sqsMessage('m7', bodyOf(7), 2), sqsMessage('again', bodyOf(0))]
-      const answers = await run(join(dir, 'runner.mjs'), JSON.stringify([{ Records: ten }, { Records: again }]), { CRM_URL: crm.url, CRM_TOKEN: 'Bearer x' })
+      const answers = await run(join(dir, 'runner.mjs'), JSON.stringify([{ Records: ten }, { Records: again }]), {
+        CRM_URL: crm.url,
+        CRM_TOKEN: 'Bearer x',
+      })
       const both = { batchItemFailures: [{ itemIdentifier: 'm3' }, { itemIdentifier: 'm7' }] }
       assert.deepEqual(JSON.parse(answers), [both, both])
       assert.equal(crm.received.length, 10)

@@ -63,7 +63,9 @@ export async function lambdaHost(config: HostConfig): Promise<HostHarness> {
           for (const { itemIdentifier } of batchItemFailures) failed.add(itemIdentifier)
           note(settled, ends)
         }
-        queue = queue.filter(({ messageId }) => failed.has(messageId)).map(({ messageId, body }) => sqsMessage(messageId, body, receive + 1))
+        queue = queue
+          .filter(({ messageId }) => failed.has(messageId))
+          .map(({ messageId, body }) => sqsMessage(messageId, body, receive + 1))
       }
       return order.map((messageId) => (ends.get(messageId) ?? []).map((end) => end ?? missing(messageId)))
     },
@@ -76,7 +78,15 @@ export async function serviceHost(config: HostConfig): Promise<HostHarness> {
   const dir = await mkdtemp(join(tmpdir(), 'trunkline-host-'))
   const result = resolveConfig(
     { ...config, dataDir: 'data', http: { port: 0 } },
-    { file: null, cwd: dir, env: {}, readFile: missing, knownTopics: KNOWN_TOPICS, nearestTopics, topicTemplateOf: (name) => templateOf(name).topic },
+    {
+      file: null,
+      cwd: dir,
+      env: {},
+      readFile: missing,
+      knownTopics: KNOWN_TOPICS,
+      nearestTopics,
+      topicTemplateOf: (name) => templateOf(name).topic,
+    },
   )
   if (!('config' in result)) throw new Error(JSON.stringify(result.errors))
   const service = await startService({ config: result.config, mode: 'dev', simulate: false, env: {}, logLevel: 'silent' })
@@ -85,7 +95,11 @@ export async function serviceHost(config: HostConfig): Promise<HostHarness> {
     async process(records) {
       const answers: Accepted[] = []
       for (const body of records) {
-        const response = await fetch(`${service.url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: Buffer.from(body) })
+        const response = await fetch(`${service.url}/v1/events`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: Buffer.from(body),
+        })
         answers.push((await response.json()) as Accepted)
       }
       const giveUpAtMs = Date.now() + GIVE_UP_MS
@@ -123,7 +137,8 @@ async function ended(url: string, giveUpAtMs: number): Promise<HostOutcome> {
   for (;;) {
     const history = (await (await fetch(url)).json()) as { readonly routes: readonly { readonly outcome: string }[] }
     const outcome = history.routes[0]?.outcome
-    if (outcome === 'delivered' || outcome === 'duplicate' || outcome === 'not_matched' || outcome === 'dropped' || outcome === 'dead') return outcome
+    if (outcome === 'delivered' || outcome === 'duplicate' || outcome === 'not_matched' || outcome === 'dropped' || outcome === 'dead')
+      return outcome
     if (Date.now() > giveUpAtMs) throw new Error(`${url} has not ended: ${outcome}`)
     await sleep(POLL_MS)
   }

@@ -35,7 +35,9 @@ async function home(start: (typeof HOSTS)[number], topics: readonly string[] | n
     failedOnce.add(conversation)
     return 503
   })
-  const config: HostConfig = { routes: { crm: { topics, from: 'earliest', sink: { type: 'http', url: crm.url }, retry: { maxAttempts: 3, baseMs: 1, maxMs: 2 } } } }
+  const config: HostConfig = {
+    routes: { crm: { topics, from: 'earliest', sink: { type: 'http', url: crm.url }, retry: { maxAttempts: 3, baseMs: 1, maxMs: 2 } } },
+  }
   const host = await start(config)
   toClose.push(crm.close, host.close)
   return { host, crm }
@@ -51,7 +53,8 @@ const KIND_OF = new Map(KINDS.flatMap((kind) => Array.from({ length: 10 }, (_, n
 
 function recordOf(kind: Kind, n: number): Uint8Array {
   if (kind === 'poison') return bytes(`{"n": ${n}, "detail-type"`)
-  if (kind === 'keyless') return bytes(JSON.stringify({ topicName: `v2.users.${conversationOf(n)}.station`, eventBody: { associatedStation: null, n } }))
+  if (kind === 'keyless')
+    return bytes(JSON.stringify({ topicName: `v2.users.${conversationOf(n)}.station`, eventBody: { associatedStation: null, n } }))
   return bytes(bodyOf(indexOf(kind, n), kind === 'other-topic' ? OTHER_TOPIC : undefined))
 }
 
@@ -75,21 +78,35 @@ describe('the same records end the same way in both homes', { timeout: 120_000 }
       [recordOf('keyless', 0), ['delivered']],
       [recordOf('keyless', 0), ['delivered']],
       [recordOf('other-topic', 0), ['not_matched']],
-      [bytes(`[${bodyOf(indexOf('plain', 2))},${bodyOf(indexOf('flaky', 3))},${bodyOf(indexOf('plain', 0))}]`), ['delivered', 'delivered', 'duplicate']],
+      [
+        bytes(`[${bodyOf(indexOf('plain', 2))},${bodyOf(indexOf('flaky', 3))},${bodyOf(indexOf('plain', 0))}]`),
+        ['delivered', 'delivered', 'duplicate'],
+      ],
     ]
     const got = new Map<string, string[]>()
     for (const start of HOSTS) {
       const { host, crm } = await home(start, ['v2.detail.events.conversation.*', 'v2.users.{id}.station'])
       const outcomes = await host.process(records.map(([record]) => record))
-      assert.deepEqual(outcomes, records.map(([, expected]) => expected), host.name)
+      assert.deepEqual(
+        outcomes,
+        records.map(([, expected]) => expected),
+        host.name,
+      )
       got.set(host.name, deliveries(crm))
     }
     assert.deepEqual(got.get('lambda'), got.get('service'))
   })
 
   test('real Genesys events, each twice', async () => {
-    const files = await Promise.all(['eventbridge', 'websocket'].map(async (dir) => (await readdir(join(FIXTURES, dir))).map((name) => join(FIXTURES, dir, name))))
-    const records = await Promise.all(files.flat().toSorted().map((file) => readFile(file)))
+    const files = await Promise.all(
+      ['eventbridge', 'websocket'].map(async (dir) => (await readdir(join(FIXTURES, dir))).map((name) => join(FIXTURES, dir, name))),
+    )
+    const records = await Promise.all(
+      files
+        .flat()
+        .toSorted()
+        .map((file) => readFile(file)),
+    )
     assert.ok(records.length > 15)
     const homes = await Promise.all(HOSTS.map((start) => home(start)))
     const [lambda, service] = await Promise.all(homes.map(({ host }) => host.process([...records, ...records])))
@@ -98,7 +115,12 @@ describe('the same records end the same way in both homes', { timeout: 120_000 }
     const [first, second] = homes.map(({ crm }) => deliveries(crm))
     assert.deepEqual(first, second)
     // A receiver may see both homes, and has to know an event again.
-    const keys = homes.map(({ crm }) => crm.received.filter(({ body }) => /"format":"eventbridge"/.test(body)).map((one) => one.idempotencyKey).toSorted())
+    const keys = homes.map(({ crm }) =>
+      crm.received
+        .filter(({ body }) => /"format":"eventbridge"/.test(body))
+        .map((one) => one.idempotencyKey)
+        .toSorted(),
+    )
     assert.deepEqual(keys[0], keys[1])
   })
 
@@ -106,7 +128,9 @@ describe('the same records end the same way in both homes', { timeout: 120_000 }
     const pick = fc.tuple(fc.constantFrom(...KINDS), fc.nat({ max: 3 }))
     await fc.assert(
       fc.asyncProperty(fc.array(pick, { minLength: 1, maxLength: 30 }), async (drawn) => {
-        const picks = drawn.filter(([kind, n], i) => !isDeadKind(kind) || drawn.findIndex((other) => other[0] === kind && other[1] === n) === i)
+        const picks = drawn.filter(
+          ([kind, n], i) => !isDeadKind(kind) || drawn.findIndex((other) => other[0] === kind && other[1] === n) === i,
+        )
         const ends = await Promise.all(
           HOSTS.map(async (start) => {
             const { host } = await home(start, ['v2.detail.events.conversation.*', 'v2.users.{id}.station'])
@@ -122,11 +146,18 @@ describe('the same records end the same way in both homes', { timeout: 120_000 }
   })
 })
 
-test('the one difference: a copy of a dead event is a duplicate on one machine, and tried again by a function', { timeout: 60_000 }, async () => {
-  const copies = [recordOf('refused', 0), recordOf('refused', 0)]
-  const outcomes = await Promise.all(HOSTS.map(async (start) => (await (await home(start)).host.process(copies)).flat()))
-  assert.deepEqual(outcomes, [['dead', 'dead'], ['dead', 'duplicate']])
-})
+test(
+  'the one difference: a copy of a dead event is a duplicate on one machine, and tried again by a function',
+  { timeout: 60_000 },
+  async () => {
+    const copies = [recordOf('refused', 0), recordOf('refused', 0)]
+    const outcomes = await Promise.all(HOSTS.map(async (start) => (await (await home(start)).host.process(copies)).flat()))
+    assert.deepEqual(outcomes, [
+      ['dead', 'dead'],
+      ['dead', 'duplicate'],
+    ])
+  },
+)
 
 function isDeadKind(kind: Kind): boolean {
   return kind === 'refused' || kind === 'broken'

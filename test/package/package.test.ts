@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const OURS = manifestIn(ROOT)
 
 /** The public surface. A change here is a change for users. */
-const PUBLIC = { '.': ['defineConfig'], './lambda': ['defineConfig', 'memoryStore', 'sqs'] }
+const PUBLIC = { '.': ['defineConfig'], './lambda': ['defineConfig', 'memoryStore', 'sqs'], './stores/sqlite': ['sqliteStore'] }
 
 let installed: Installed
 before(() => {

@@ -30,16 +30,48 @@ export type RunningOptions = {
 export type Reply = { readonly status: number; readonly headers: Headers; readonly text: string; readonly json: Json }
 
 type TextField =
-  | 'id' | 'code' | 'message' | 'hint' | 'verdict' | 'keyKind' | 'route' | 'outcome' | 'reason' | 'via' | 'raw' | 'topic' | 'topicName'
-  | 'conversationId' | 'queueId' | 'userId' | 'mode' | 'sha256' | 'bytesBase64' | 'quarantineId'
+  | 'id'
+  | 'code'
+  | 'message'
+  | 'hint'
+  | 'verdict'
+  | 'keyKind'
+  | 'route'
+  | 'outcome'
+  | 'reason'
+  | 'via'
+  | 'raw'
+  | 'topic'
+  | 'topicName'
+  | 'conversationId'
+  | 'queueId'
+  | 'userId'
+  | 'mode'
+  | 'sha256'
+  | 'bytesBase64'
+  | 'quarantineId'
 type NumberField =
-  | 'accepted' | 'quarantined' | 'index' | 'sizeBytes' | 'storedBytes' | 'uptimeMs' | 'lag' | 'inFlight' | 'retrying' | 'pendingBytes'
-  | 'firstSeq' | 'nextSeq' | 'bytes' | 'receivedAtMs'
+  | 'accepted'
+  | 'quarantined'
+  | 'index'
+  | 'sizeBytes'
+  | 'storedBytes'
+  | 'uptimeMs'
+  | 'lag'
+  | 'inFlight'
+  | 'retrying'
+  | 'pendingBytes'
+  | 'firstSeq'
+  | 'nextSeq'
+  | 'bytes'
+  | 'receivedAtMs'
 type ListField = 'errors' | 'events' | 'records' | 'receipts'
 type ObjectField = 'intake' | 'log' | 'quarantine' | 'trunkline'
 
 /** An answer of the API, whichever it is: the fields that tests look at. What is really there is what they check. */
-export type Json = Readonly<Record<TextField, string> & Record<NumberField, number> & Record<ListField, readonly Json[]> & Record<ObjectField, Fields>> & {
+export type Json = Readonly<
+  Record<TextField, string> & Record<NumberField, number> & Record<ListField, readonly Json[]> & Record<ObjectField, Fields>
+> & {
   readonly ids: readonly string[]
   readonly duplicateOf: string | null
   readonly envelopeId: string | null
@@ -124,7 +156,10 @@ export async function running(t: TestContext, options: RunningOptions = {}): Pro
 }
 
 /** Waits until `check` answers something; fails the test when it never does. */
-export async function until<T>(what: string, check: () => Promise<T | null | undefined | false> | T | null | undefined | false): Promise<T> {
+export async function until<T>(
+  what: string,
+  check: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+): Promise<T> {
   const giveUpAtMs = Date.now() + GIVE_UP_MS
   for (;;) {
     const answer = await check()
@@ -160,7 +195,11 @@ export function linesIn(dir: string, stem: string): Json[] {
   return readdirSync(dir)
     .filter((name) => name.startsWith(stem) && name.endsWith('.ndjson'))
     .toSorted()
-    .flatMap((name) => readFileSync(join(dir, name), 'utf8').split('\n').filter((line) => line !== ''))
+    .flatMap((name) =>
+      readFileSync(join(dir, name), 'utf8')
+        .split('\n')
+        .filter((line) => line !== ''),
+    )
     .map((line) => JSON.parse(line) as Json)
 }
 

@@ -61,10 +61,16 @@ describe('bad input', () => {
     assert.notEqual(other, GOOD)
     const lines = await service.send(`${GOOD}\n${GOOD.slice(0, 77)}\n7\n${other}\r\n\n`, NDJSON)
     assert.deepEqual([lines.status, lines.json['accepted'], lines.json['quarantined']], [202, 2, 2])
-    assert.deepEqual(lines.json['errors'].map((e: Json) => e['index']), [1, 2])
+    assert.deepEqual(
+      lines.json['errors'].map((e: Json) => e['index']),
+      [1, 2],
+    )
     const array = await service.send(`[${GOOD}, 7, ${other}]`)
     assert.deepEqual([array.status, array.json['accepted'], array.json['quarantined']], [202, 2, 1])
-    assert.deepEqual(array.json['errors'].map((e: Json) => e['index']), [1])
+    assert.deepEqual(
+      array.json['errors'].map((e: Json) => e['index']),
+      [1],
+    )
   })
 
   it('takes gzip, and refuses a truncated one and a bomb', async (t) => {
@@ -116,7 +122,14 @@ describe('bad input', () => {
 
   it('refuses content types that a foreign page may send', async (t) => {
     const service = await running(t)
-    for (const type of ['text/plain', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded', 'application/octet-stream', 'text/plain; application/json', 'application/jsonp']) {
+    for (const type of [
+      'text/plain',
+      'multipart/form-data; boundary=x',
+      'application/x-www-form-urlencoded',
+      'application/octet-stream',
+      'text/plain; application/json',
+      'application/jsonp',
+    ]) {
       const { status, json } = await service.send(GOOD, { 'content-type': type })
       assert.deepEqual([status, json['code']], [415, 'http.content_type'], type)
       assert.ok(json['hint'].length > 0)

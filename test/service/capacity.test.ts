@@ -17,7 +17,12 @@ describe('a log that is full', () => {
     let broken = true
     const crm = await receiver(() => (broken ? 503 : 200))
     t.after(() => crm.close())
-    const service = await running(t, { config: { log: small, routes: { fast: file('fast'), crm: { sink: { type: 'http', url: crm.url }, retry: { baseMs: 20, maxMs: 50, maxAttempts: 1_000 } } } } })
+    const service = await running(t, {
+      config: {
+        log: small,
+        routes: { fast: file('fast'), crm: { sink: { type: 'http', url: crm.url }, retry: { baseMs: 20, maxMs: 50, maxAttempts: 1_000 } } },
+      },
+    })
     const { sent, refusal } = await sendUntilRefused(service)
     assert.equal(refusal.headers.get('retry-after'), '1')
     assert.equal(refusal.json['code'], 'log.full')
@@ -32,7 +37,9 @@ describe('a log that is full', () => {
   })
 
   it('drops the oldest of a route with a backlog policy instead, counted, and takes new ones', async (t) => {
-    const service = await running(t, { config: { log: small, routes: { fast: file('fast'), idle: { ...file('idle'), paused: true, backlog: { maxBytes: 16 * KIB } } } } })
+    const service = await running(t, {
+      config: { log: small, routes: { fast: file('fast'), idle: { ...file('idle'), paused: true, backlog: { maxBytes: 16 * KIB } } } },
+    })
     const ids: string[] = []
     for (let i = 0; i < 70; i++) {
       const { json } = await until('room', async () => {
@@ -42,7 +49,10 @@ describe('a log that is full', () => {
       ids.push(json['ids'][0] ?? assert.fail('no id'))
     }
     const { dropped, lag } = await until('the backlog is within its bounds', async () => {
-      const { counts, lag } = (await service.get('/v1/stats'))['routes']['idle'] as unknown as { counts: Record<string, number>; lag: number }
+      const { counts, lag } = (await service.get('/v1/stats'))['routes']['idle'] as unknown as {
+        counts: Record<string, number>
+        lag: number
+      }
       return lag * 1_500 <= 20 * KIB ? { dropped: counts['dropped|backlog.expired|'] ?? 0, lag } : null
     })
     assert.equal(dropped + lag, 70)
@@ -57,7 +67,10 @@ describe('a log that is full', () => {
     const first = await running(t, { dir, config: { log, routes: { crm: file('crm') } } })
     for (let i = 0; i < 40; i++) await first.send(eventOf({}, i).raw)
     await first.stop()
-    const second = await running(t, { dir, config: { log, routes: { crm: { ...file('crm'), paused: true, backlog: { maxBytes: 16 * KIB } } } } })
+    const second = await running(t, {
+      dir,
+      config: { log, routes: { crm: { ...file('crm'), paused: true, backlog: { maxBytes: 16 * KIB } } } },
+    })
     for (let i = 40; i < 45; i++) await second.send(eventOf({}, i).raw)
     await until('housekeeping', async () => (await second.get('/v1/stats'))['uptimeMs'] > 1_300)
     const { lag, counts } = (await second.get('/v1/stats'))['routes']['crm'] as unknown as { lag: number; counts: Record<string, number> }
@@ -65,35 +78,39 @@ describe('a log that is full', () => {
   })
 })
 
-describe('a full disk', { skip: process.getuid?.() === 0 && process.platform === 'linux' ? false : 'mounting a small disk takes root' }, () => {
-  for (const minFreeBytes of [1024 * KIB, 0])
-    it(`answers 503 and goes on without a restart (reserve of ${minFreeBytes} bytes)`, async (t) => {
-      const dir = smallDisk(t)
-      const service = await running(t, { dir, config: { log: { minFreeBytes }, routes: {} } })
-      assert.equal((await service.send(eventOf({}, 0).raw)).status, 202)
-      const ballast = join(dir, 'ballast')
-      try {
-        writeFileSync(ballast, Buffer.alloc(64 * 1024 * KIB))
-      } catch {
-        // As much as fits.
-      }
-      const refusal = await until('a refusal', async () => {
-        const reply = await service.send(bulk())
-        return reply.status === 503 ? reply : null
+describe(
+  'a full disk',
+  { skip: process.getuid?.() === 0 && process.platform === 'linux' ? false : 'mounting a small disk takes root' },
+  () => {
+    for (const minFreeBytes of [1024 * KIB, 0])
+      it(`answers 503 and goes on without a restart (reserve of ${minFreeBytes} bytes)`, async (t) => {
+        const dir = smallDisk(t)
+        const service = await running(t, { dir, config: { log: { minFreeBytes }, routes: {} } })
+        assert.equal((await service.send(eventOf({}, 0).raw)).status, 202)
+        const ballast = join(dir, 'ballast')
+        try {
+          writeFileSync(ballast, Buffer.alloc(64 * 1024 * KIB))
+        } catch {
+          // As much as fits.
+        }
+        const refusal = await until('a refusal', async () => {
+          const reply = await service.send(bulk())
+          return reply.status === 503 ? reply : null
+        })
+        assert.deepEqual([refusal.json['code'], refusal.headers.get('retry-after')], ['log.disk_full', '1'])
+        assert.equal((await service.ask('/healthz')).status, 200)
+        assert.equal((await service.get('/v1/events'))['events'].length >= 1, true)
+        rmSync(ballast)
+        const answer = await until('room', async () => {
+          const reply = await service.send(eventOf({}, 5_000).raw)
+          return reply.status === 202 ? reply : null
+        })
+        assert.equal((await service.get(`/v1/events/${answer.json['ids'][0]}`))['verdict'], 'first')
+        const again = await service.send(eventOf({}, 0).raw)
+        assert.equal((await service.get(`/v1/events/${again.json['ids'][0]}`))['verdict'], 'duplicate')
       })
-      assert.deepEqual([refusal.json['code'], refusal.headers.get('retry-after')], ['log.disk_full', '1'])
-      assert.equal((await service.ask('/healthz')).status, 200)
-      assert.equal((await service.get('/v1/events'))['events'].length >= 1, true)
-      rmSync(ballast)
-      const answer = await until('room', async () => {
-        const reply = await service.send(eventOf({}, 5_000).raw)
-        return reply.status === 202 ? reply : null
-      })
-      assert.equal((await service.get(`/v1/events/${answer.json['ids'][0]}`))['verdict'], 'first')
-      const again = await service.send(eventOf({}, 0).raw)
-      assert.equal((await service.get(`/v1/events/${again.json['ids'][0]}`))['verdict'], 'duplicate')
-    })
-})
+  },
+)
 
 const file = (dir: string): RouteInput => ({ sink: { type: 'file', dir } })
 const bulk = (): string => Array.from({ length: 200 }, (_, i) => Buffer.from(eventOf({}, 100 + i).raw).toString()).join('\n')

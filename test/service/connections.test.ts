@@ -12,7 +12,11 @@ describe('connections', () => {
   it('ends slow headers and slow bodies by timeout, while others go on', async (t) => {
     const service = await running(t, { config: { http: { headersTimeoutMs: 200, requestTimeoutMs: 400 } } })
     const began = Date.now()
-    const slow = [raw(service.port, 'GET /v1/stats HTTP/1.1\r\nHost: loc'), raw(service.port, `${post(event(1)).slice(0, -5)}`), raw(service.port, `${CHUNKED}5\r\n{"a`)]
+    const slow = [
+      raw(service.port, 'GET /v1/stats HTTP/1.1\r\nHost: loc'),
+      raw(service.port, `${post(event(1)).slice(0, -5)}`),
+      raw(service.port, `${CHUNKED}5\r\n{"a`),
+    ]
     for (let i = 0; i < 20; i++) assert.equal((await service.send(event(i))).status, 202)
     for (const text of await Promise.all(slow)) assert.equal(statusOf(text), 408)
     assert.ok(Date.now() - began < 3_000)
@@ -22,7 +26,11 @@ describe('connections', () => {
   it('answers pipelined requests in order on one connection', async (t) => {
     const service = await running(t)
     const count = 50
-    const text = await raw(service.port, Array.from({ length: count }, (_, i) => post(event(i))).join(''), (so) => so.split('"errors":[]').length > count)
+    const text = await raw(
+      service.port,
+      Array.from({ length: count }, (_, i) => post(event(i))).join(''),
+      (so) => so.split('"errors":[]').length > count,
+    )
     const ids = [...text.matchAll(/"ids":\["([^"]+)"\]/g)].map((m) => m[1])
     assert.equal(ids.length, count)
     for (const [i, id] of ids.entries()) assert.equal((await service.get(`/v1/events/${id}`))['topicName'], `v2.users.u-${i}.presence`)
@@ -33,7 +41,10 @@ describe('connections', () => {
     const held = await Promise.all([1, 2, 3].map(() => open(t, service.port)))
     assert.equal(await raw(service.port, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'), '')
     for (const socket of held) socket.destroy()
-    await until('room for another', async () => statusOf(await raw(service.port, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')) === 200)
+    await until(
+      'room for another',
+      async () => statusOf(await raw(service.port, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')) === 200,
+    )
   })
 
   it('takes nothing of an upload that breaks off, and lets go of its memory', async (t) => {
@@ -60,10 +71,24 @@ describe('connections', () => {
     const body = Buffer.alloc(bytes, 'x')
     for (let round = 0; round < 6; round++) {
       // A client whose connection breaks on the early answer may not see it.
-      const statuses = await Promise.all(Array.from({ length: 10 }, () => service.send(body).then((r) => r.status, () => 503)))
-      assert.ok(statuses.every((status) => status === 400 || status === 503), String(statuses))
+      const statuses = await Promise.all(
+        Array.from({ length: 10 }, () =>
+          service.send(body).then(
+            (r) => r.status,
+            () => 503,
+          ),
+        ),
+      )
+      assert.ok(
+        statuses.every((status) => status === 400 || status === 503),
+        String(statuses),
+      )
     }
-    for (let i = 0; i < 3; i++) assert.deepEqual((await Promise.all([1, 2].map(() => service.send(body)))).map((r) => r.status), [400, 400])
+    for (let i = 0; i < 3; i++)
+      assert.deepEqual(
+        (await Promise.all([1, 2].map(() => service.send(body)))).map((r) => r.status),
+        [400, 400],
+      )
   })
 
   it('is not confused by transfer encodings', async (t) => {
@@ -102,7 +127,16 @@ describe('connections', () => {
 
   it('answers HEAD, OPTIONS, other methods and unknown paths with JSON errors or nothing', async (t) => {
     const service = await running(t)
-    for (const [method, path, status] of [['GET', '/nothing', 404], ['GET', '/v1/nothing', 404], ['DELETE', '/v1/events', 404], ['PUT', '/v1/events', 404], ['OPTIONS', '/v1/events', 404], ['POST', '/v1/stats', 404], ['PATCH', '/', 404], ['GET', '/v1/events/', 404]] as const) {
+    for (const [method, path, status] of [
+      ['GET', '/nothing', 404],
+      ['GET', '/v1/nothing', 404],
+      ['DELETE', '/v1/events', 404],
+      ['PUT', '/v1/events', 404],
+      ['OPTIONS', '/v1/events', 404],
+      ['POST', '/v1/stats', 404],
+      ['PATCH', '/', 404],
+      ['GET', '/v1/events/', 404],
+    ] as const) {
       const { status: got, json } = await service.ask(path, { method, headers: { 'content-type': 'application/json' } })
       assert.deepEqual([got, json['code']], [status, 'http.not_found'], `${method} ${path}`)
     }

@@ -14,7 +14,9 @@ describe('lifecycle', () => {
   it('keeps events, verdicts, quarantine and explanations over a restart', async (t) => {
     const dir = folder(t)
     const first = await running(t, { dir })
-    const { json } = await first.send([0, 1].map((i) => Buffer.from(eventOf({}, i).raw).toString()).join('\n') + '\nbroken', { 'content-type': 'application/x-ndjson' })
+    const { json } = await first.send([0, 1].map((i) => Buffer.from(eventOf({}, i).raw).toString()).join('\n') + '\nbroken', {
+      'content-type': 'application/x-ndjson',
+    })
     const ids: (string | null)[] = [...json['ids']]
     await until('delivered', () => first.delivered().length === 2)
     await first.stop()
@@ -35,7 +37,10 @@ describe('lifecycle', () => {
     const first = await running(t, { dir })
     await assert.rejects(running(t, { dir }), { code: 'data_dir.locked' })
     assert.equal((await first.send(eventOf().raw)).status, 202, 'the first is unharmed')
-    const other = spawn(process.execPath, [BIN, 'start', '--port', '0', '--data-dir', join(dir, 'data')], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } })
+    const other = spawn(process.execPath, [BIN, 'start', '--port', '0', '--data-dir', join(dir, 'data')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] },
+    })
     let said = ''
     other.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
     const code = await new Promise((resolve) => other.on('close', resolve))
@@ -74,7 +79,10 @@ describe('lifecycle', () => {
     await stopped
     assert.equal(crm.received.length, 8)
     const next = await running(t, { dir, config: { routes } })
-    const { position, counts } = (await next.get('/v1/stats'))['routes']['crm'] as unknown as { position: number; counts: Record<string, number> }
+    const { position, counts } = (await next.get('/v1/stats'))['routes']['crm'] as unknown as {
+      position: number
+      counts: Record<string, number>
+    }
     assert.deepEqual([position, counts['delivered']], [9, 8])
     assert.equal(crm.received.length, 8, 'nothing is delivered twice')
     await service.stop()
@@ -97,13 +105,21 @@ describe('lifecycle', () => {
 
   it('the process: ready, takes an event, and on SIGTERM stops with all of it on disk', async (t) => {
     const dir = folder(t)
-    const child = spawn(process.execPath, [BIN, 'dev', '--no-simulate', '--port', '0', '--data-dir', join(dir, 'data'), '--log-level', 'silent'], { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'] } })
+    const child = spawn(
+      process.execPath,
+      [BIN, 'dev', '--no-simulate', '--port', '0', '--data-dir', join(dir, 'data'), '--log-level', 'silent'],
+      { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'] } },
+    )
     t.after(() => child.kill('SIGKILL'))
     let said = ''
     child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
     const url = await until('ready', () => /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0])
     assert.equal((await fetch(`${url}/readyz`)).status, 200)
-    const reply = await fetch(`${url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: new Uint8Array(eventOf().raw) })
+    const reply = await fetch(`${url}/v1/events`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: new Uint8Array(eventOf().raw),
+    })
     assert.equal(reply.status, 202)
     const { ids } = (await reply.json()) as Json
     const ended = new Promise((resolve) => child.on('exit', resolve))

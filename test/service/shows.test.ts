@@ -5,12 +5,25 @@ import { sample, sampleNames } from '../fixtures/genesys/samples.ts'
 import { type Json, type Running, running, until } from './_service.ts'
 
 /** Frames of the protocol carry no event. */
-const FRAMES: ReadonlySet<string> = new Set(['channel_gone', 'channel_metadata_heartbeat', 'channel_metadata_pong', 'client_ping', 'client_subscribe', 'subscribe_ok', 'system_socket_closing'])
+const FRAMES: ReadonlySet<string> = new Set([
+  'channel_gone',
+  'channel_metadata_heartbeat',
+  'channel_metadata_pong',
+  'client_ping',
+  'client_subscribe',
+  'subscribe_ok',
+  'system_socket_closing',
+])
 
 describe('Show 2', () => {
   it('every sample is accepted, delivered and explained; again it is a duplicate, also under a new envelope id', async (t) => {
     const service = await running(t)
-    const names = [...sampleNames('eventbridge').map((n) => ['eventbridge', n] as const), ...sampleNames('websocket').filter((n) => !FRAMES.has(n)).map((n) => ['websocket', n] as const)]
+    const names = [
+      ...sampleNames('eventbridge').map((n) => ['eventbridge', n] as const),
+      ...sampleNames('websocket')
+        .filter((n) => !FRAMES.has(n))
+        .map((n) => ['websocket', n] as const),
+    ]
     assert.ok(names.length >= 12)
     const firsts = new Map<string, string>()
     const envelopes = new Map<string, string[]>()
@@ -24,7 +37,11 @@ describe('Show 2', () => {
       const id = firsts.get(name) ?? ''
       const history = await ended(service, id)
       assert.equal(history['verdict'], 'first', name)
-      assert.deepEqual(history['routes'].map((r: Json) => [r['route'], r['outcome']]), [['out', 'delivered']], name)
+      assert.deepEqual(
+        history['routes'].map((r: Json) => [r['route'], r['outcome']]),
+        [['out', 'delivered']],
+        name,
+      )
       assert.equal(history['raw'], sample(folder, name).toString('utf8').trim())
       const envelopeId: string | null = history['envelopeId']
       if (envelopeId !== null) envelopes.set(envelopeId, [...(envelopes.get(envelopeId) ?? []), id])
@@ -33,7 +50,10 @@ describe('Show 2', () => {
     assert.ok(shared.length > 0, 'several samples share one envelope id')
     for (const [envelopeId, ids] of shared) {
       const answer = await service.get(`/v1/events/${envelopeId}`)
-      assert.deepEqual(answer['events'].map((e: Json) => e['id']), ids)
+      assert.deepEqual(
+        answer['events'].map((e: Json) => e['id']),
+        ids,
+      )
     }
     assert.equal(service.delivered().length, names.length)
 
@@ -41,9 +61,18 @@ describe('Show 2', () => {
       const again = (await service.send(sample(folder, name))).json['ids'][0] ?? assert.fail('no id')
       const history = await ended(service, again)
       assert.deepEqual([history['verdict'], history['duplicateOf']], ['duplicate', firsts.get(name)], name)
-      assert.deepEqual([history['routes'][0]?.['outcome'], history['routes'][0]?.['reason']], ['duplicate', `duplicate of ${firsts.get(name)}`])
+      assert.deepEqual(
+        [history['routes'][0]?.['outcome'], history['routes'][0]?.['reason']],
+        ['duplicate', `duplicate of ${firsts.get(name)}`],
+      )
       const first = await service.get(`/v1/events/${firsts.get(name)}`)
-      assert.deepEqual(first['receipts'].map((r: Json) => [r['id'], r['verdict']]), [[firsts.get(name), 'first'], [again, 'duplicate']])
+      assert.deepEqual(
+        first['receipts'].map((r: Json) => [r['id'], r['verdict']]),
+        [
+          [firsts.get(name), 'first'],
+          [again, 'duplicate'],
+        ],
+      )
     }
     for (const [folder, name] of names.filter(([folder]) => folder === 'eventbridge')) {
       const envelope = { ...(JSON.parse(sample(folder, name).toString()) as object), id: randomUUID() }
@@ -64,10 +93,19 @@ describe('Show 3', () => {
     const { status, json } = await service.send(body, { 'content-type': 'application/x-ndjson' })
     assert.equal(status, 202)
     assert.deepEqual([json['accepted'], json['quarantined']], [3, 1])
-    assert.deepEqual(json['ids'].map((id: string | null) => id === null), [false, false, true, false])
-    assert.deepEqual(json['errors'].map((e: Json) => [e['index'], e['code']]), [[2, 'decode.not_json']])
+    assert.deepEqual(
+      json['ids'].map((id: string | null) => id === null),
+      [false, false, true, false],
+    )
+    assert.deepEqual(
+      json['errors'].map((e: Json) => [e['index'], e['code']]),
+      [[2, 'decode.not_json']],
+    )
     const { records } = await service.get('/v1/quarantine')
-    assert.deepEqual(records?.map((r: Json) => [r['index'], r['code'], r['via'], r['sizeBytes']]), [[2, 'decode.not_json', 'http', Buffer.byteLength(broken)]])
+    assert.deepEqual(
+      records?.map((r: Json) => [r['index'], r['code'], r['via'], r['sizeBytes']]),
+      [[2, 'decode.not_json', 'http', Buffer.byteLength(broken)]],
+    )
     assert.equal(Buffer.from(records?.[0]?.['bytesBase64'] ?? '', 'base64').toString(), broken)
     const one = await service.get(`/v1/quarantine/${json['errors'][0]?.['quarantineId']}`)
     assert.equal(one['bytesBase64'], records?.[0]?.['bytesBase64'])

@@ -41,7 +41,7 @@ export function deadlettersCommand(context: Context): Command {
     .option('--dry-run', 'only say how many there are')
     .option('--per-second <n>', 'at most so many a second and route', wholeNumber(1, 1_000_000))
     .action((ids: readonly string[], options: RedriveOptions) => redriveLetters(context, ids, options))
-  withExamples(list, 'trunkline deadletters list --route crm --reason http.status_500')
+  withExamples(list, 'trunkline deadletters list --route crm --reason sink.http_status')
   withExamples(show, 'trunkline deadletters show crm k3v9qa7m-0000002s')
   withExamples(redrive, 'trunkline deadletters redrive --route crm --dry-run', 'trunkline deadletters redrive --route crm --per-second 50')
   const command = new Command('deadletters')

@@ -9,7 +9,11 @@ import { dataDirOf, DEFAULT_URL } from '../client.ts'
 import { note, paintFor, print, printProblem, type Context } from '../context.ts'
 import { FAILED, problemOf } from '../failure.ts'
 import { configOf } from '../loading.ts'
+import { boundNursery } from '../nursery.ts'
 import { escapeText, safe } from '../text.ts'
+
+/** Run from its sources: the command is not on anybody's PATH, npm starts it. */
+const IN_A_CLONE = import.meta.url.endsWith('.ts')
 
 export type ServeOptions = {
   readonly config?: string
@@ -54,6 +58,7 @@ export async function serve(context: Context, mode: 'dev' | 'start', simulate: b
   // Listening begins before the service does, so that a signal in between is not lost.
   const interrupts = interruptsOf(context)
   try {
+    boundNursery()
     const { startService } = await import('../../hosts/service.ts')
     const service = await startService({ config, mode, simulate, env: io.env, ...(logLevel === undefined ? {} : { logLevel }) })
     announce(context, { config, mode, simulate, url: service.url, tokenMade: service.tokenFile !== null })
@@ -115,9 +120,10 @@ function announce(context: Context, { config, mode, simulate, url, tokenMade }: 
     row('token', safe`${tokenMade ? 'made just now; ' : ''}in ${join(config.dataDir, 'token')}, readable by this user only`)
   const elsewhere = mode === 'start' && !token && config.dataDir !== dataDirOf(context.io, {})
   const at = `${url === DEFAULT_URL ? '' : safe` --url ${url}`}${elsewhere ? safe` --data-dir ${config.dataDir}` : ''}`
-  row('send', `trunkline send FILE${at}`)
-  if (config.file === null && mode === 'dev') row('', 'trunkline init writes a sample event, and a configuration to begin with')
-  row('watch', `trunkline tail${at}`)
+  const command = IN_A_CLONE ? 'npm run trunkline --' : 'trunkline'
+  row('send', `${command} send FILE${at}`)
+  if (config.file === null && mode === 'dev') row('', `${command} init writes a sample event, and a configuration to begin with`)
+  row('watch', `${command} tail${at}`)
   if (context.io.stdout.isTTY) print(context, paint('dim', '  Ctrl-C stops it'))
 }
 

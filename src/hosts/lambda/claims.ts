@@ -30,7 +30,9 @@ export function claimsOf(options: ClaimOptions): Claims {
           claimed = keyed.map(() => retry('dedupe.store_failed', messageOf(error)))
         }
         let next = 0
-        return events.map((event) => (event.key === null ? KEEP : (claimed[next++] ?? retry('dedupe.store_failed', 'the store answered too few claims'))))
+        return events.map((event) =>
+          event.key === null ? KEEP : (claimed[next++] ?? retry('dedupe.store_failed', 'the store answered too few claims')),
+        )
       },
     },
     withTwins(events, verdicts) {
@@ -46,7 +48,8 @@ export function claimsOf(options: ClaimOptions): Claims {
       })
     },
     async settle(events, verdicts) {
-      const chosen = (wanted: (verdict: Verdict) => boolean): Event[] => events.filter((_, i) => verdicts[i] !== undefined && wanted(verdicts[i]))
+      const chosen = (wanted: (verdict: Verdict) => boolean): Event[] =>
+        events.filter((_, i) => verdicts[i] !== undefined && wanted(verdicts[i]))
       const results = await Promise.allSettled([
         dedupe.complete(chosen(({ outcome }) => outcome.type === 'keep')),
         dedupe.release(chosen(isGivenBack)),

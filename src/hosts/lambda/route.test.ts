@@ -5,7 +5,14 @@ import { servedRoute, type RouteSource } from './route.ts'
 
 const http = { type: 'http', url: 'https://crm.example/events' } as const
 const serve = (config: unknown, given: Partial<RouteSource> = {}): ReturnType<typeof servedRoute> =>
-  servedRoute({ config: config as TrunklineConfig, route: undefined, env: {}, cwd: '/var/task', readFile: () => assert.fail('reads no file'), ...given })
+  servedRoute({
+    config: config as TrunklineConfig,
+    route: undefined,
+    env: {},
+    cwd: '/var/task',
+    readFile: () => assert.fail('reads no file'),
+    ...given,
+  })
 
 describe('which route', () => {
   const two = { routes: { crm: { sink: http }, wfm: { sink: { ...http, url: 'env:WFM_URL' } } } }
@@ -43,7 +50,10 @@ describe('which route', () => {
 
 describe('what a function cannot do is refused', () => {
   test('files', () => {
-    assert.throws(() => serve({ routes: { out: { sink: { type: 'file', dir: 'out' } } } }), { code: 'lambda.file_sink', message: /out writes files/ })
+    assert.throws(() => serve({ routes: { out: { sink: { type: 'file', dir: 'out' } } } }), {
+      code: 'lambda.file_sink',
+      message: /out writes files/,
+    })
   })
 
   test('no route, which on one machine means files', () => {
@@ -56,7 +66,15 @@ describe('what a function cannot do is refused', () => {
   })
 
   test('what is no configuration', () => {
-    for (const config of [undefined, null, 'x', 3, { routes: 'x' }, { routes: { crm: null } }, { routes: { crm: { sink: http } }, rotues: {} }]) {
+    for (const config of [
+      undefined,
+      null,
+      'x',
+      3,
+      { routes: 'x' },
+      { routes: { crm: null } },
+      { routes: { crm: { sink: http } }, rotues: {} },
+    ]) {
       assert.throws(() => serve(config), { code: 'lambda.config' }, JSON.stringify(config))
     }
   })

@@ -27,7 +27,10 @@ export type RouteSource = {
 /** Picks and completes the route; throws a TrunklineError that says what is wrong and what to do. */
 export function servedRoute(source: RouteSource): ServedRoute {
   const { config, warnings } = isResolved(source.config) ? { config: source.config, warnings: [] } : resolveOne(source.config, source)
-  const name = pickName(config.routes.map((route) => route.name), source.route)
+  const name = pickName(
+    config.routes.map((route) => route.name),
+    source.route,
+  )
   const route = config.routes.find((candidate) => candidate.name === name)
   if (route === undefined) throw noRoute()
   if (!isServable(route)) throw fileSinkError(name)
@@ -50,7 +53,11 @@ function resolveOne(input: TrunklineConfig, source: RouteSource): { config: Conf
     topicTemplateOf: (name) => templateOf(name).topic,
   })
   if ('config' in result) return result
-  throw new TrunklineError('lambda.config', `the configuration cannot be used:\n${formatConfigErrors(result.errors)}`, 'correct it and deploy again')
+  throw new TrunklineError(
+    'lambda.config',
+    `the configuration cannot be used:\n${formatConfigErrors(result.errors)}`,
+    'correct it and deploy again',
+  )
 }
 
 /** The configuration with the served route alone. Whatever has not the right shape is left for the resolver to report. */
@@ -60,7 +67,10 @@ function onlyServed(input: TrunklineConfig, wanted: string | undefined): unknown
   if (routes === undefined) throw noRoute()
   if (typeof routes !== 'object' || routes === null || Array.isArray(routes)) return input
   const given = Object.entries(routes).filter(([, route]) => route !== undefined)
-  const name = pickName(given.map(([key]) => key), wanted)
+  const name = pickName(
+    given.map(([key]) => key),
+    wanted,
+  )
   return { ...input, routes: Object.fromEntries(given.filter(([key]) => key === name)) }
 }
 
@@ -72,7 +82,11 @@ function pickName(names: readonly string[], wanted: string | undefined): string 
     throw new TrunklineError('lambda.route_unknown', `there is no route ${JSON.stringify(wanted)}`, `routes: ${known}`)
   }
   if (wanted === undefined && names.length > 1) {
-    throw new TrunklineError('lambda.route_needed', 'the configuration has several routes, and a function serves one', `give route: one of ${known}`)
+    throw new TrunklineError(
+      'lambda.route_needed',
+      'the configuration has several routes, and a function serves one',
+      `give route: one of ${known}`,
+    )
   }
   return wanted ?? only
 }
@@ -86,7 +100,11 @@ function isServable(route: RouteConfig): route is LambdaRoute {
 }
 
 function noRoute(): TrunklineError {
-  return new TrunklineError('lambda.no_route', 'the configuration has no route to serve', "add one: routes: { crm: { sink: { type: 'http', url: '...' } } }")
+  return new TrunklineError(
+    'lambda.no_route',
+    'the configuration has no route to serve',
+    "add one: routes: { crm: { sink: { type: 'http', url: '...' } } }",
+  )
 }
 
 function fileSinkError(name: string): TrunklineError {

@@ -23,8 +23,15 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.constant(dead('sink.http_status', 'HTTP 400')),
 )
 const verdict = fc.option(fc.record({ stage: fc.constantFrom('match', 'dedupe', 'deliver'), outcome }), { nil: undefined, freq: 10 })
-const part = fc.oneof({ weight: 5, arbitrary: fc.record({ poison: fc.constant(false), verdict }) }, { weight: 1, arbitrary: fc.record({ poison: fc.constant(true), verdict }) })
-const message = fc.record({ messageId: fc.integer({ min: 0, max: 8 }).map((n) => `m${n}`), receiveCount: fc.integer({ min: 1, max: 6 }), parts: fc.array(part, { minLength: 1, maxLength: 4 }) })
+const part = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ poison: fc.constant(false), verdict }) },
+  { weight: 1, arbitrary: fc.record({ poison: fc.constant(true), verdict }) },
+)
+const message = fc.record({
+  messageId: fc.integer({ min: 0, max: 8 }).map((n) => `m${n}`),
+  receiveCount: fc.integer({ min: 1, max: 6 }),
+  parts: fc.array(part, { minLength: 1, maxLength: 4 }),
+})
 const taker = fc.constantFrom('absent', 'works', 'fails')
 
 test('property: a message is named, once and in order, exactly when a part of it is not at an end', async () => {
@@ -35,19 +42,25 @@ test('property: a message is named, once and in order, exactly when a part of it
       const batch: Batch = {
         messageIds: messages.map(({ messageId }) => messageId),
         items: items.map(({ messageId, receiveCount }, i) => ({ messageId, receiveCount, event: eventOf({}, i) })),
-        poison: parts.filter((one) => one.poison).map(({ messageId }) => ({ messageId, failure: { code: 'decode.json', message: 'no', bytes: new Uint8Array() } })),
+        poison: parts
+          .filter((one) => one.poison)
+          .map(({ messageId }) => ({ messageId, failure: { code: 'decode.json', message: 'no', bytes: new Uint8Array() } })),
       }
       const settled: Settled[] = []
       let taken = 0
       const take = (how: string): (() => Promise<void>) | undefined =>
         how === 'absent' ? undefined : async () => (how === 'works' ? void (taken += 1) : Promise.reject(new Error('no room')))
-      const response = await settle(batch, items.map((one) => one.verdict), {
-        maxAttempts: MAX_ATTEMPTS,
-        deadLetter: take(deadLetter),
-        quarantine: take(quarantine),
-        onSettled: (one) => settled.push(one),
-        warn: () => {},
-      })
+      const response = await settle(
+        batch,
+        items.map((one) => one.verdict),
+        {
+          maxAttempts: MAX_ATTEMPTS,
+          deadLetter: take(deadLetter),
+          quarantine: take(quarantine),
+          onSettled: (one) => settled.push(one),
+          warn: () => {},
+        },
+      )
 
       const isOver = (one: (typeof parts)[number]): boolean => {
         if (one.poison) return quarantine === 'works'
@@ -56,7 +69,9 @@ test('property: a message is named, once and in order, exactly when a part of it
         const attempted = end?.type === 'retry' && one.verdict?.stage === 'deliver' && end.reason !== 'sink.stopped'
         return deadLetter === 'works' && (end?.type === 'dead' || (attempted && one.receiveCount >= MAX_ATTEMPTS))
       }
-      const expected = [...new Set(messages.map(({ messageId }) => messageId))].filter((id) => parts.some((one) => one.messageId === id && !isOver(one)))
+      const expected = [...new Set(messages.map(({ messageId }) => messageId))].filter((id) =>
+        parts.some((one) => one.messageId === id && !isOver(one)),
+      )
       assert.deepEqual(response, { batchItemFailures: expected.map((itemIdentifier) => ({ itemIdentifier })) })
       assert.equal(settled.length, parts.length)
       assert.equal(settled.filter(({ ending }) => ending === 'dead' || ending === 'quarantined').length, taken)

@@ -44,14 +44,26 @@ export function limited(verdict: Verdict | undefined, item: Item, maxAttempts: n
 
 async function settleItem(item: Item, verdict: Verdict | undefined, options: SettleOptions): Promise<Settled> {
   const { messageId, event } = item
-  const end = (ending: Ending, stage: string, reason: string | null, detail: string | null = null): Settled => ({ messageId, event, ending, stage, reason, detail })
+  const end = (ending: Ending, stage: string, reason: string | null, detail: string | null = null): Settled => ({
+    messageId,
+    event,
+    ending,
+    stage,
+    reason,
+    detail,
+  })
   if (verdict === undefined) return end('returned', 'none', 'pipeline.no_outcome')
   const { stage, outcome } = verdict
   switch (outcome.type) {
     case 'keep':
       return end('delivered', stage, null)
     case 'drop':
-      return end(outcome.reason === 'duplicate' ? 'duplicate' : outcome.reason.startsWith('match.') ? 'not_matched' : 'dropped', stage, outcome.reason, outcome.key)
+      return end(
+        outcome.reason === 'duplicate' ? 'duplicate' : outcome.reason.startsWith('match.') ? 'not_matched' : 'dropped',
+        stage,
+        outcome.reason,
+        outcome.key,
+      )
     case 'hold':
       return end('returned', stage, outcome.reason)
     case 'retry':

@@ -16,7 +16,8 @@ afterEach(async () => {
 
 const POISON = '{"detail-type": "v2.detail'
 const failures = (...ids: string[]): SqsBatchResponse => ({ batchItemFailures: ids.map((itemIdentifier) => ({ itemIdentifier })) })
-const messages = (count: number, receiveCount = 1): SqsEvent['Records'] => Array.from({ length: count }, (_, i) => sqsMessage(`m${i}`, bodyOf(i), receiveCount))
+const messages = (count: number, receiveCount = 1): SqsEvent['Records'] =>
+  Array.from({ length: count }, (_, i) => sqsMessage(`m${i}`, bodyOf(i), receiveCount))
 
 async function crm(answer?: Parameters<typeof receiver>[0]): Promise<Receiver> {
   const started = await receiver(answer)
@@ -46,7 +47,8 @@ function lambda(url: string, given: Partial<SqsOptions> & { routeOptions?: Parti
 }
 
 const conversations = (at: Receiver): string[] => at.received.map(({ body }) => JSON.parse(body).detail.eventBody.conversationId)
-const endings = (settled: readonly Settled[]): Record<string, string> => Object.fromEntries(settled.map((one) => [one.messageId, one.ending]))
+const endings = (settled: readonly Settled[]): Record<string, string> =>
+  Object.fromEntries(settled.map((one) => [one.messageId, one.ending]))
 
 describe('ten messages, one poison and one refused by the receiver', () => {
   const refused = conversationOf(7)
@@ -135,7 +137,10 @@ test('what a concurrent invocation works on comes again, and is delivered if tha
   const slow = handler({ Records: [sqsMessage('a', bodyOf(0))] })
   await asked.promise
   assert.deepEqual(await handler({ Records: [sqsMessage('b', bodyOf(0)), sqsMessage('c', bodyOf(1))] }), failures('b'))
-  assert.deepEqual(settled.map(({ reason }) => reason), ['dedupe.leased', null])
+  assert.deepEqual(
+    settled.map(({ reason }) => reason),
+    ['dedupe.leased', null],
+  )
   answer.resolve(500)
   assert.deepEqual(await slow, failures('a'))
   assert.deepEqual(await handler({ Records: [sqsMessage('b', bodyOf(0), 2)] }), failures())
@@ -176,7 +181,10 @@ describe('dead events', () => {
     const { handler, settled } = lambda(at.url, { deadLetter })
     assert.deepEqual(await handler({ Records: messages(3) }), failures())
     assert.deepEqual(endings(settled), { m0: 'delivered', m1: 'dead', m2: 'delivered' })
-    assert.deepEqual(taken.map(({ id, verdict }) => [id, verdict.stage, verdict.attempts]), [[settled[1]?.event?.id, 'deliver', 1]])
+    assert.deepEqual(
+      taken.map(({ id, verdict }) => [id, verdict.stage, verdict.attempts]),
+      [[settled[1]?.event?.id, 'deliver', 1]],
+    )
   })
 
   test('nobody takes them, or the taker fails: the message stays for the redrive policy', async () => {
@@ -213,7 +221,10 @@ describe('bytes that are no event', () => {
     const quarantine: SqsOptions['quarantine'] = async (bytes, reason) => void kept.push([new TextDecoder().decode(bytes), reason])
     const { handler } = lambda(at.url, { quarantine })
     assert.deepEqual(await handler({ Records: [sqsMessage('a', POISON), sqsMessage('b', bodyOf(0))] }), failures())
-    assert.deepEqual(kept.map(([text, { messageId }]) => [text, messageId]), [[POISON, 'a']])
+    assert.deepEqual(
+      kept.map(([text, { messageId }]) => [text, messageId]),
+      [[POISON, 'a']],
+    )
     assert.match(kept[0]?.[1].code ?? '', /^decode\./)
     assert.equal(at.received.length, 1)
   })
@@ -234,14 +245,22 @@ describe('near the end of the invocation', () => {
       asked.resolve()
       return new Promise<never>(() => {})
     })
-    const { handler, settled } = lambda(at.url, { clock, sink: { concurrency: 1 }, routeOptions: { retry: { maxAttempts: 1 } }, deadLetter: async () => {} })
+    const { handler, settled } = lambda(at.url, {
+      clock,
+      sink: { concurrency: 1 },
+      routeOptions: { retry: { maxAttempts: 1 } },
+      deadLetter: async () => {},
+    })
     const answered = handler({ Records: messages(4) }, { getRemainingTimeInMillis: () => 8_000 })
     await asked.promise
     clock.pass(6_999)
     assert.equal(clock.waiting(), 2)
     clock.pass(1)
     assert.deepEqual(await answered, failures('m1', 'm2', 'm3'))
-    assert.deepEqual(settled.map(({ reason }) => reason), [null, 'sink.stopped', 'sink.stopped', 'sink.stopped'])
+    assert.deepEqual(
+      settled.map(({ reason }) => reason),
+      [null, 'sink.stopped', 'sink.stopped', 'sink.stopped'],
+    )
     assert.equal(at.received.length, 2)
     assert.equal(clock.waiting(), 0)
   })
@@ -259,7 +278,10 @@ describe('near the end of the invocation', () => {
     const clock = handClock()
     const untilMs: number[] = []
     const store = memoryStore()
-    const spied: Store = { ...store, claim: (requests, owner, nowMs, until) => (untilMs.push(until - nowMs), store.claim(requests, owner, nowMs, until)) }
+    const spied: Store = {
+      ...store,
+      claim: (requests, owner, nowMs, until) => (untilMs.push(until - nowMs), store.claim(requests, owner, nowMs, until)),
+    }
     const { handler } = lambda((await crm()).url, { clock, store: spied })
     await handler({ Records: messages(1) }, { getRemainingTimeInMillis: () => 30_000 })
     assert.deepEqual(untilMs, [30_000])
@@ -267,13 +289,23 @@ describe('near the end of the invocation', () => {
 })
 
 describe('when the store fails', () => {
-  const broken = (which: 'claim' | 'complete' | 'release'): Store => ({ ...memoryStore(), [which]: () => Promise.reject(new Error('store is away')) })
+  const broken = (which: 'claim' | 'complete' | 'release'): Store => ({
+    ...memoryStore(),
+    [which]: () => Promise.reject(new Error('store is away')),
+  })
   /** An event without any time has an identity only by its envelope; without that too it has none. */
-  const keyless = JSON.stringify({ topicName: 'v2.users.6a1f0f3c-52c5-4d2b-9a51-3f1f0d9b7c10.station', eventBody: { associatedStation: null } })
+  const keyless = JSON.stringify({
+    topicName: 'v2.users.6a1f0f3c-52c5-4d2b-9a51-3f1f0d9b7c10.station',
+    eventBody: { associatedStation: null },
+  })
 
   test('claiming: everything that needed a claim comes again, what needed none is delivered, poison is poison', async () => {
     const at = await crm()
-    const { handler, settled } = lambda(at.url, { store: broken('claim'), routeOptions: { retry: { maxAttempts: 1 } }, deadLetter: async () => {} })
+    const { handler, settled } = lambda(at.url, {
+      store: broken('claim'),
+      routeOptions: { retry: { maxAttempts: 1 } },
+      deadLetter: async () => {},
+    })
     const Records = [...messages(2), sqsMessage('keyless', keyless), sqsMessage('other', POISON)]
     assert.deepEqual(await handler({ Records }), failures('m0', 'm1', 'other'))
     assert.equal(settled[2]?.event?.keyKind, 'none')
@@ -329,10 +361,13 @@ test('as many requests are under way as the sink allows, over all invocations of
 test('the events carry what the queue knows of them', async () => {
   const { handler, settled } = lambda((await crm()).url)
   await handler({ Records: [sqsMessage('a', bodyOf(0)), sqsMessage('b', bodyOf(1), 2)] })
-  assert.deepEqual(settled.map(({ event }) => [event?.redelivered, event?.receivedAtMs]), [
-    [false, 1_774_000_000_000],
-    [true, 1_774_000_000_000],
-  ])
+  assert.deepEqual(
+    settled.map(({ event }) => [event?.redelivered, event?.receivedAtMs]),
+    [
+      [false, 1_774_000_000_000],
+      [true, 1_774_000_000_000],
+    ],
+  )
   assert.match(settled[0]?.event?.id ?? '', /^[0-9a-f]{32}$/)
 })
 

@@ -58,7 +58,12 @@ describe('key index', () => {
   it('finds every key of runs of many pages, and no other', (t) => {
     const o = owner(t, 3000)
     o.index.close()
-    const index = KeyIndex.open({ dir: o.dir, memoryKeys: 3000, endSeq: 0, verify: (seq, key) => Buffer.compare(keyOf(seq, seq), key) === 0 })
+    const index = KeyIndex.open({
+      dir: o.dir,
+      memoryKeys: 3000,
+      endSeq: 0,
+      verify: (seq, key) => Buffer.compare(keyOf(seq, seq), key) === 0,
+    })
     t.after(() => index.close())
     for (let seq = 0; seq < 9001; seq++) index.add(keyOf(seq, seq), seq)
     assert.equal(index.stats().runs, 3)
@@ -130,9 +135,15 @@ describe('key index', () => {
     const some = keys(6)
     for (const key of some) o.append([key])
     o.index.dropBefore(2)
-    assert.deepEqual(some.map((key) => o.index.find(key)), [-1, -1, 2, 3, 4, 5])
+    assert.deepEqual(
+      some.map((key) => o.index.find(key)),
+      [-1, -1, 2, 3, 4, 5],
+    )
     o.index.dropBefore(5)
-    assert.deepEqual(some.map((key) => o.index.find(key)), [-1, -1, -1, -1, -1, 5])
+    assert.deepEqual(
+      some.map((key) => o.index.find(key)),
+      [-1, -1, -1, -1, -1, 5],
+    )
   })
 
   it('forgets entries below the bound at merges', (t) => {

@@ -19,7 +19,17 @@ import { KeyIndexError } from './key-index-error.ts'
 import { loadRuns } from './load-runs.ts'
 import { MAX_MEMORY_KEYS, MemoryTable } from './memory-table.ts'
 import type { RunSpan } from './run-format.ts'
-import { DamagedRun, firstPageFor, OpenFiles, pageBuffer, pageEntryWords, readPages, runMemoryBytes, type PageBuffer, type Run } from './run.ts'
+import {
+  DamagedRun,
+  firstPageFor,
+  OpenFiles,
+  pageBuffer,
+  pageEntryWords,
+  readPages,
+  runMemoryBytes,
+  type PageBuffer,
+  type Run,
+} from './run.ts'
 import { RunWriter } from './run-writer.ts'
 
 export type KeyIndexOptions = {
@@ -246,7 +256,12 @@ export class KeyIndex {
       this.#sealThrough(seq)
     } catch (cause) {
       if (this.#table.count >= this.#table.maxEntries) {
-        throw new KeyIndexError('keys.full', 'the key index has no room and cannot write', 'free space on the disk of the data directory', cause)
+        throw new KeyIndexError(
+          'keys.full',
+          'the key index has no room and cannot write',
+          'free space on the disk of the data directory',
+          cause,
+        )
       }
       this.#sealAt = Math.min(this.#table.maxEntries, this.#table.count + Math.ceil(this.#memoryKeys / 16))
     }
@@ -259,7 +274,12 @@ export class KeyIndex {
       this.#runs.push(this.#write(coveredSeq, table.sortedEntries()))
     } catch (cause) {
       this.#counts.writeFailures++
-      throw new KeyIndexError('keys.write-failed', 'a run of the key index could not be written', 'free space on the disk of the data directory', cause)
+      throw new KeyIndexError(
+        'keys.write-failed',
+        'a run of the key index could not be written',
+        'free space on the disk of the data directory',
+        cause,
+      )
     }
     table.clear()
     this.#coveredSeq = coveredSeq

@@ -7,7 +7,16 @@ import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { filterAdd, filterBlocks, filterOf, type Filter } from './filter.ts'
-import { encodeRunHeader, ENTRY_WORDS, PAGE_BYTES, PAGE_ENTRIES, PAGE_WORDS, runFileName, type RunHeader, type RunSpan } from './run-format.ts'
+import {
+  encodeRunHeader,
+  ENTRY_WORDS,
+  PAGE_BYTES,
+  PAGE_ENTRIES,
+  PAGE_WORDS,
+  runFileName,
+  type RunHeader,
+  type RunSpan,
+} from './run-format.ts'
 import { pageBuffer, runOf, type PageBuffer, type Run } from './run.ts'
 
 const BUFFER_PAGES = 16

@@ -118,11 +118,7 @@ export function loadRun(dir: string, name: string): Run | null {
 }
 
 /** Puts the parts together (always the same object shape: the probe loop depends on it for its speed). */
-export function runOf(
-  path: string,
-  header: RunHeader,
-  parts: { filter: Uint32Array; fences: Uint32Array; pageCrcs: Uint32Array },
-): Run {
+export function runOf(path: string, header: RunHeader, parts: { filter: Uint32Array; fences: Uint32Array; pageCrcs: Uint32Array }): Run {
   const { filter, scale } = filterOf(header.filterBlocks, parts.filter)
   return { filter, scale, header, path, fences: parts.fences, pageCrcs: parts.pageCrcs }
 }
