@@ -16,7 +16,7 @@ import { Rows } from './columns.ts'
 import { quarantineId } from './event-id.ts'
 import { FRAME_HEADER_BYTES, FrameBuilder, KIND_EVENT, KIND_QUARANTINE, type QuarantineMeta, eventMeta } from './frame.ts'
 import type { KnownKeys } from './known-keys.ts'
-import type { AppendAnswer, AppendRequest, LogCounters } from './messages.ts'
+import { noCounts, type AppendAnswer, type AppendRequest, type LogCounters } from './messages.ts'
 import type { Group, SegmentWriter } from './segment-writer.ts'
 
 /** Frames are about so much larger than the events in them (1.3 KB ones; small ones more, and the buffer grows). */
@@ -68,15 +68,7 @@ export type EventLogOptions = {
 }
 
 export class EventLog {
-  readonly counters: LogCounters = {
-    accepted: 0,
-    duplicates: 0,
-    quarantined: 0,
-    idsReused: 0,
-    groups: 0,
-    bytes: 0,
-    quarantineDropped: 0,
-  }
+  readonly counters: LogCounters = noCounts()
   readonly #options: EventLogOptions
   #nextSeq: number
   #nextQuarantineSeq: number

@@ -6,7 +6,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { TrunklineError } from '../errors.ts'
-import type { AppendRequest, FromWriter, LogCounters, ToWriter } from './messages.ts'
+import { noCounts, type AppendRequest, type FromWriter, type LogCounters, type ToWriter } from './messages.ts'
 import { LogReader } from './reader.ts'
 import { packRequests, unpackAnswers } from './wire.ts'
 import type { WriterData } from './writer-thread.ts'
@@ -50,15 +50,7 @@ export class Log {
   readonly events: LogReader
   readonly quarantine: LogReader
   recovery: RecoveryReport = { tornBytes: 0, damagedRecords: 0, damagedBytes: 0, tookMs: 0 }
-  counters: LogCounters = {
-    accepted: 0,
-    duplicates: 0,
-    quarantined: 0,
-    idsReused: 0,
-    groups: 0,
-    bytes: 0,
-    quarantineDropped: 0,
-  }
+  counters: LogCounters = noCounts()
   totalBytes = 0
   /** Bytes handed to the writer and not answered yet. */
   pendingBytes = 0

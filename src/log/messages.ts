@@ -35,6 +35,18 @@ export type SegmentsView = {
   readonly nextSeq: number
 }
 
+/** Counters of a log that has seen nothing yet. */
+export const noCounts = (): LogCounters => ({
+  accepted: 0,
+  duplicates: 0,
+  quarantined: 0,
+  idsReused: 0,
+  groups: 0,
+  bytes: 0,
+  quarantineDropped: 0,
+})
+
+/** Since the process started. */
 export type LogCounters = {
   accepted: number
   duplicates: number
