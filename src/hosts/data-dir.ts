@@ -59,7 +59,9 @@ function takeLock(path: string): DatabaseSync {
       : new TrunklineError(
           'data_dir.unusable',
           `the data directory ${path} cannot be locked: ${(error as Error).message}`,
-          'Mend its permissions or choose another with --data-dir.',
+          /full/.test((error as Error).message)
+            ? 'Free space on the disk, then start again; nothing acknowledged is lost.'
+            : 'Mend its permissions or choose another with --data-dir.',
           { cause: error },
         )
   }
@@ -79,7 +81,7 @@ function readAbout(path: string): About | null {
   }
   let about: Partial<About>
   try {
-    about = JSON.parse(readFileSync(file, 'utf8')) as Partial<About>
+    about = (JSON.parse(readFileSync(file, 'utf8')) ?? {}) as Partial<About>
   } catch (error) {
     throw new TrunklineError(
       'data_dir.damaged',
@@ -88,16 +90,17 @@ function readAbout(path: string): About | null {
       { cause: error },
     )
   }
-  if (typeof about.formatVersion !== 'number' || typeof about.logId !== 'string' || !/^[a-z0-9]{8}$/.test(about.logId))
+  const { formatVersion = 0, logId } = about
+  if (!Number.isInteger(formatVersion) || formatVersion < 1 || typeof logId !== 'string' || !/^[a-z0-9]{8}$/.test(logId))
     throw new TrunklineError(
       'data_dir.damaged',
       `${file} lacks its format version or log id`,
       'Restore it from a backup: it holds the id that all event ids of this directory begin with.',
     )
-  if (about.formatVersion > DATA_FORMAT_VERSION)
+  if (formatVersion > DATA_FORMAT_VERSION)
     throw new TrunklineError(
       'log.newer_format',
-      `${path} has data format ${about.formatVersion}; this version knows up to ${DATA_FORMAT_VERSION}`,
+      `${path} has data format ${formatVersion}; this version knows up to ${DATA_FORMAT_VERSION}`,
       'Start it with the version of trunkline that wrote it, or a newer one.',
     )
   return about as About

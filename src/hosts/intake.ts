@@ -14,17 +14,21 @@ export type IntakeOptions = {
   readonly nowMs: () => number
   /** Adds what an operator needs to know to an error of the log, e.g. which route holds it up. */
   readonly explain: (error: TrunklineError) => TrunklineError
+  /** Told when the log refuses, at most once a minute: whoever sends sees each refusal, whoever runs the service only this. */
+  readonly warn: (error: TrunklineError) => void
 }
 
 /** Bodies being received or written, all requests together: above it intake answers 503 rather than grow. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024
 const OVERSIZE_HEAD_BYTES = 4096
+const WARN_EVERY_MS = 60_000
 /** A body over the limit is read on for its hash up to this; a longer one is cut off. */
 const OVERSIZE_READ_BYTES = 256 * 1024 * 1024
 
 export class Intake {
   readonly #o: IntakeOptions
   #receivingBytes = 0
+  #warnedAtMs = -Infinity
   stopping = false
   requests = 0
   refused = 0
@@ -104,8 +108,18 @@ export class Intake {
         })
         response.end(answer.body)
       },
-      (error: unknown) => this.#refuse(request, response, error as TrunklineError),
+      (error: unknown) => {
+        this.#report(error as TrunklineError)
+        this.#refuse(request, response, error as TrunklineError)
+      },
     )
+  }
+
+  #report(error: TrunklineError): void {
+    const nowMs = this.#o.nowMs()
+    if (error.code === 'log.closing' || Math.abs(nowMs - this.#warnedAtMs) < WARN_EVERY_MS) return
+    this.#warnedAtMs = nowMs
+    this.#o.warn(this.#o.explain(error))
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, error: TrunklineError): void {

@@ -2,6 +2,7 @@
  * The service: everything on one machine. Opens the data directory, the log and the routes, serves HTTP, and closes
  * them in the order that loses nothing. Thin: the work is in the rooms it connects.
  */
+import { existsSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
@@ -104,7 +105,9 @@ async function run(
   const made = givenToken !== undefined || mode === 'dev' ? null : readOrMakeToken(config.dataDir)
   const tokenHash = givenToken !== undefined ? hashToken(givenToken) : (made?.hash ?? null)
 
-  const ledger = new Ledger(join(config.dataDir, 'ledger.db'))
+  const ledgerFile = join(config.dataDir, 'ledger.db')
+  const ledgerIsNew = !existsSync(ledgerFile)
+  const ledger = new Ledger(ledgerFile)
   opened.push(() => ledger.close())
   const log = await Log.open({
     dataDir: config.dataDir,
@@ -123,6 +126,11 @@ async function run(
   })
   opened.push(() => log.close())
   reportRecovery(log, logger)
+  if (ledgerIsNew && log.events.nextSeq > 1)
+    logger.error(
+      { code: 'data_dir.damaged', firstSeq: log.events.firstSeq, nextSeq: log.events.nextSeq },
+      'the log holds events, but ledger.db was missing: progress and dead letters are gone, and each route begins anew as its `from` says',
+    )
 
   const routes = new Map<string, Route>()
   for (const routeConfig of config.routes) routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger }))
@@ -140,6 +148,7 @@ async function run(
     maxBodyBytes: config.http.maxBodyBytes,
     nowMs: clock.nowMs,
     explain: (error) => explainFull(error, routes),
+    warn: ({ code, message }) => logger.warn({ code }, `intake answers 503: ${message}`),
   })
   const url = { value: '' }
   const app = api({
@@ -275,10 +284,10 @@ function reportRecovery(log: Log, logger: Logger): void {
       { code: 'log.torn_tail', bytes: tornBytes },
       'the log ended in a torn record (never acknowledged); it was cut and kept under damaged/',
     )
-  if (damagedBytes > 0)
+  if (damagedRecords > 0 || damagedBytes > 0)
     logger.error(
       { code: 'log.damaged', records: damagedRecords, bytes: damagedBytes },
-      'records of the log are damaged and were skipped; run `trunkline fsck`',
+      'records of the log are damaged or missing and were skipped; run `trunkline fsck`',
     )
 }
 

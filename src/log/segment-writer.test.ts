@@ -46,6 +46,21 @@ describe('segment writer', () => {
     writer.close()
   })
 
+  it('reports the records of a segment that is gone from between two others', async (t) => {
+    const dir = folder(t)
+    await filled(dir, [3, 4, 2], { segmentBytes: 1 })
+    const [first = '', middle = ''] = segmentFiles(dir)
+    rmSync(middle)
+    rmSync(columnsPath(middle))
+    const writer = new SegmentWriter(writerOptions(dir))
+    assert.deepEqual(
+      writer.recovery.damage.map(({ path, records }) => ({ path, records })),
+      [{ path: first, records: 4 }],
+    )
+    assert.equal(writer.nextSeq, 10)
+    writer.close()
+  })
+
   it('does not lose a segment whose header is damaged: the records are still there', async (t) => {
     const dir = folder(t)
     await filled(dir, [3, 3], { segmentBytes: 1 })

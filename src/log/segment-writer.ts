@@ -61,8 +61,6 @@ export type Recovery = {
   readonly damage: readonly (Damage & { readonly path: string })[]
 }
 
-type Sealed = SegmentInfo
-
 /** Frames prepared together, numbered without gaps from `firstSeq`. */
 export type Group = {
   readonly frames: Buffer
@@ -74,7 +72,7 @@ export type Group = {
 
 export class SegmentWriter {
   readonly #options: SegmentWriterOptions
-  readonly sealed: Sealed[] = []
+  readonly sealed: SegmentInfo[] = []
   readonly recovery: Recovery
   #fd = -1
   #path = ''
@@ -345,6 +343,8 @@ export class SegmentWriter {
       const columns = last ? null : readColumns(path, size)
       if (columns !== null) {
         this.#pushSealed({ path, ...header, bytes: size, ...columns })
+        const records = endSeq - header.firstSeq - columns.count
+        if (records > 0) damage.push({ path, offset: size, bytes: 0, records })
         continue
       }
       this.#use(-1, path, header)

@@ -31,6 +31,11 @@ export class Breaker {
     if (this.#opened > 0) this.#probing = true
   }
 
+  /** Somebody asks now: the next probe may go at once. */
+  probeNow(): void {
+    this.#untilMs = 0
+  }
+
   succeeded(): void {
     this.#failures = 0
     this.#opened = 0

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
@@ -198,4 +199,19 @@ test('a route that is made again keeps its progress, and is known when it is no 
   const again = new Ledger(path)
   assert.deepEqual(again.routeNames(), ['archive', 'crm'])
   again.close()
+})
+
+describe('a ledger file that is damaged', () => {
+  const cases: readonly [string, (path: string) => void][] = [
+    ['garbage', (path) => writeFileSync(path, Buffer.alloc(20_000, 7))],
+    ['cut in half', (path) => truncateSync(path, statSync(path).size / 2)],
+    ['a folder', (path) => mkdirSync(path)],
+  ]
+  for (const [name, spoil] of cases)
+    test(`is refused by code: ${name}`, () => {
+      const path = join(tempDir(), 'ledger.db')
+      if (name !== 'a folder') new Ledger(path).close()
+      spoil(path)
+      assert.throws(() => new Ledger(path), { code: name === 'a folder' ? 'data_dir.unusable' : 'data_dir.damaged' })
+    })
 })

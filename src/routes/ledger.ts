@@ -7,6 +7,7 @@
  */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import type { Range } from './progress.ts'
+import { TrunklineError } from '../errors.ts'
 import { migrate } from './ledger-schema.ts'
 
 /** What happened to one event on one route and was not plain success. Appended, never rewritten. */
@@ -85,14 +86,7 @@ export class Ledger {
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>()
 
   constructor(path: string) {
-    this.db = new DatabaseSync(path)
-    this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000')
-    try {
-      migrate(this.db)
-    } catch (error) {
-      this.db.close()
-      throw error
-    }
+    this.db = openedAt(path)
   }
 
   /** State of a route, or null when it has never run here. */
@@ -325,3 +319,32 @@ export class Ledger {
     return statement
   }
 }
+
+/** Throws a coded error when the file is no ledger: a person has to bring one back, or decide to go on without. */
+function openedAt(path: string): DatabaseSync {
+  let db: DatabaseSync | null = null
+  try {
+    db = new DatabaseSync(path)
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000')
+    migrate(db)
+    return db
+  } catch (error) {
+    db?.close()
+    if (error instanceof TrunklineError) throw error
+    const { message, errcode = 0 } = error as Error & { readonly errcode?: number }
+    const primary = errcode & 0xff
+    if (primary === SQLITE_CORRUPT || primary === SQLITE_NOTADB)
+      throw new TrunklineError(
+        'data_dir.damaged',
+        `the ledger ${path} cannot be read: ${message}`,
+        'Restore it from a backup: it holds the progress of the routes and the dead letters.',
+        { cause: error },
+      )
+    const hint = primary === SQLITE_FULL ? 'Free space on the disk, then start again.' : 'Mend its permissions and look at the disk.'
+    throw new TrunklineError('data_dir.unusable', `the ledger ${path} cannot be opened: ${message}`, hint, { cause: error })
+  }
+}
+
+const SQLITE_CORRUPT = 11
+const SQLITE_FULL = 13
+const SQLITE_NOTADB = 26

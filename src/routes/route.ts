@@ -184,6 +184,8 @@ export class Route {
   /** Takes dead letters back into delivery; the ledger rows are written already. */
   redrive(pending: readonly Pending[]): void {
     this.#parked.redrive(pending)
+    // A person who asks for a redrive believes that the receiver is well again.
+    this.#breaker.probeNow()
     this.wake()
   }
 

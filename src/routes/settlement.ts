@@ -43,6 +43,7 @@ export class Settlement {
   #revived: number[] = []
   #expired: RouteChanges['expired'][number][] = []
   #scheduled: Promise<void> | null = null
+  #failing = false
   #sinkPosition: string | null = null
 
   constructor(options: SettlementOptions) {
@@ -183,13 +184,17 @@ export class Settlement {
     for (;;) {
       try {
         this.#commitNow()
+        this.#failing = false
         return
       } catch (error) {
         if (this.#o.signal.aborted) return
-        this.#o.warn(
-          'route.commit_failed',
-          `route ${this.#o.route}: progress could not be stored: ${(error as Error).message}; trying again`,
-        )
+        // Said once an outage: it is tried twice a second.
+        if (!this.#failing)
+          this.#o.warn(
+            'route.commit_failed',
+            `route ${this.#o.route}: progress could not be stored: ${(error as Error).message}; trying again until it can`,
+          )
+        this.#failing = true
         await this.#o.clock.wait(COMMIT_RETRY_MS, this.#o.signal)
       }
     }
