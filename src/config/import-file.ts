@@ -83,6 +83,9 @@ function defaultExport(file: string, module: Readonly<Record<string, unknown>>):
     return failed(file, 'config.no_default_export', `The file has no default export. ${instead}`, fix)
   }
   const exported = module['default']
+  // A file without any import or export is taken for CommonJS, and there "nothing" is an empty object.
+  if ('module.exports' in module && typeof exported === 'object' && exported !== null && Object.keys(exported).length === 0)
+    return failed(file, 'config.no_default_export', 'The file has no default export. It exports nothing.', fix)
   if (exported instanceof Promise || (typeof exported === 'object' && exported !== null && 'then' in exported)) {
     // Nobody else will look at it, and an unhandled rejection would end the process.
     Promise.resolve(exported).catch(() => undefined)

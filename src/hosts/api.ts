@@ -115,6 +115,12 @@ export function api(o: ApiOptions): Hono {
     return c.json({ envelopeId: id, events })
   })
 
+  const knownRoute = (route: string | undefined): void => {
+    const names = new Set([...o.routes.keys(), ...o.ledger.routeNames()])
+    if (route === undefined || names.has(route)) return
+    throw new TrunklineError('route.unknown', `there is no route ${JSON.stringify(route)}`, `The routes are: ${[...names].join(', ')}.`)
+  }
+
   app.get('/v1/deadletters', (c) => {
     const params = new Params(c.req.query(), [
       'route',
@@ -129,6 +135,7 @@ export function api(o: ApiOptions): Hono {
       'limit',
     ])
     const cursor = params.integer('cursor')
+    knownRoute(params.text('route'))
     return c.json(
       listDeadLetters(o.ledger, deadLetterFilter(params), {
         limit: params.limit(100, MAX_LIMIT),
@@ -158,6 +165,7 @@ export function api(o: ApiOptions): Hono {
       ...(eventIds === undefined ? {} : { eventIds }),
       ...(perSecond === undefined ? {} : { perSecond }),
     }
+    knownRoute(request.route)
     return c.json(redrive(o.ledger, o.routes, request, o.nowMs(), 'api'))
   })
 

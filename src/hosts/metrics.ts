@@ -1,11 +1,13 @@
 /** Prometheus metrics, collected from what is already counted: nothing is added to the hot path. */
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Log } from '../log/log.ts'
+import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import type { Intake } from './intake.ts'
 
 export function metrics(facts: {
   readonly log: Log
+  readonly ledger: Ledger
   readonly routes: ReadonlyMap<string, Route>
   readonly intake: Intake
   readonly maxBytes: number
@@ -74,6 +76,10 @@ export function metrics(facts: {
   })
   gauge('trunkline_route_held_events', 'Events of a route that wait for another event.', ['route'], (g) => {
     for (const [route, r] of routes) g.set({ route }, r.status().held)
+  })
+  gauge('trunkline_dead_letters', 'Dead letters of a route that nobody has redriven.', ['route'], (g) => {
+    const dead = facts.ledger.deadLetters()
+    for (const route of routes.keys()) g.set({ route }, dead.get(route) ?? 0)
   })
   gauge('trunkline_route_breaker_open', '1 while a route makes no attempts because its sink fails every time.', ['route'], (g) => {
     for (const [route, r] of routes) g.set({ route }, r.status().breaker === 'closed' ? 0 : 1)

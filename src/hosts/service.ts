@@ -138,6 +138,7 @@ async function run(
     await route.start()
     opened.push(() => route.stop(0))
   }
+  warnOfLeftRoutes(ledger, routes, log, logger)
   const unsubscribe = log.onCommitted(() => {
     for (const route of routes.values()) route.wake()
   })
@@ -157,15 +158,16 @@ async function run(
     routes,
     nowMs: clock.nowMs,
     ready: () => ({ ok: ready, reasons: ready ? [] : ['stopping'] }),
-    stats: () => stats({ config, mode, log, intake, routes, startedAtMs, nowMs: clock.nowMs() }),
-    metrics: metrics({ log, routes, intake, maxBytes: config.log.maxBytes }),
+    stats: () => stats({ config, mode, log, ledger, intake, routes, startedAtMs, nowMs: clock.nowMs() }),
+    metrics: metrics({ log, ledger, routes, intake, maxBytes: config.log.maxBytes }),
     page: () =>
       page({
         url: url.value,
         mode,
         tokenNeeded: tokenHash !== null,
         simulating: options.simulate,
-        routes: config.routes.map((r) => ({
+        // The page needs no token, so where one is needed it does not tell where events go.
+        routes: (tokenHash === null ? config.routes : []).map((r) => ({
           name: r.name,
           topics: r.topics?.join(', ') ?? 'all',
           sink: r.sink.type === 'http' ? r.sink.shownUrl : r.sink.dir,
@@ -291,6 +293,22 @@ function reportRecovery(log: Log, logger: Logger): void {
     )
 }
 
+/** Events of a route that was taken out of the configuration (or renamed) wait for nobody: the operator must know. */
+function warnOfLeftRoutes(ledger: Ledger, routes: ReadonlyMap<string, Route>, log: Log, logger: Logger): void {
+  const dead = ledger.deadLetters()
+  for (const name of ledger.routeNames()) {
+    const state = routes.has(name) ? null : ledger.route(name)
+    if (state === null) continue
+    const unsettled = Math.max(0, log.events.nextSeq - Math.max(state.position, log.events.firstSeq)) + state.pending.length
+    const letters = dead.get(name) ?? 0
+    if (unsettled + letters > 0)
+      logger.warn(
+        { code: 'route.not_configured', route: name, unsettled, deadLetters: letters },
+        'a route that ran here is not in the configuration: its events are kept only as long as the other routes need them',
+      )
+  }
+}
+
 /** A full log is some route's doing: say which. */
 function explainFull(error: TrunklineError, routes: ReadonlyMap<string, Route>): TrunklineError {
   if (error.code !== 'log.full') return error
@@ -303,12 +321,14 @@ function stats(o: {
   config: Config
   mode: string
   log: Log
+  ledger: Ledger
   intake: Intake
   routes: ReadonlyMap<string, Route>
   startedAtMs: number
   nowMs: number
 }): object {
   const { log, intake } = o
+  const dead = o.ledger.deadLetters()
   return {
     version: VERSION,
     mode: o.mode,
@@ -326,7 +346,10 @@ function stats(o: {
     },
     quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },
     routes: Object.fromEntries(
-      [...o.routes].map(([name, route]) => [name, { ...route.status(), lastDeliveredAtMs: route.lastDeliveredAtMs }]),
+      [...o.routes].map(([name, route]) => [
+        name,
+        { ...route.status(), deadLetters: dead.get(name) ?? 0, lastDeliveredAtMs: route.lastDeliveredAtMs },
+      ]),
     ),
   }
 }

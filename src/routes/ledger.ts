@@ -120,6 +120,12 @@ export class Ledger {
     )
   }
 
+  /** Dead letters of each route that nobody has redriven, now. */
+  deadLetters(): ReadonlyMap<string, number> {
+    const rows = this.all(`SELECT route, count(*) AS n FROM dead_letters WHERE state = 'dead' GROUP BY route`)
+    return new Map(rows.map((row) => [String(row['route']), Number(row['n'])]))
+  }
+
   /** Names of all routes that ever ran here, also those no longer configured. */
   routeNames(): string[] {
     return this.all('SELECT name FROM routes ORDER BY name').map((row) => String(row['name']))

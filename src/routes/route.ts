@@ -37,6 +37,7 @@ export type RouteOptions = {
 }
 
 const IDLE_MS = 60_000
+const DEAD_WARNING_MS = 60_000
 
 export class Route {
   readonly name: string
@@ -59,6 +60,8 @@ export class Route {
   #draining = false
   #loop: Promise<void> = Promise.resolve()
   #sinkError: string | null = null
+  #unsaidDead = 0
+  #saidDeadAtMs = -Infinity
   lastDeliveredAtMs: number | null = null
 
   constructor(options: RouteOptions) {
@@ -308,7 +311,7 @@ export class Route {
     const now = this.#o.clock.nowMs()
     const { retry } = this.#o.config
     if (outcome.type === 'keep' || outcome.type === 'drop') {
-      this.#breaker.succeeded()
+      this.#breakerAfter(() => this.#breaker.succeeded(), 'delivered')
       if (outcome.type === 'keep') {
         this.#sinkError = null
         this.lastDeliveredAtMs = now
@@ -326,8 +329,8 @@ export class Route {
     }
     const attempt = job.attempt + 1
     if (stage === 'deliver') {
-      if (outcome.type === 'retry') this.#breaker.failed(now)
-      else this.#breaker.succeeded()
+      if (outcome.type === 'retry') this.#breakerAfter(() => this.#breaker.failed(now), outcome.reason)
+      else this.#breakerAfter(() => this.#breaker.succeeded(), outcome.reason)
       this.#sinkError = outcome.type === 'retry' ? outcome.reason : this.#sinkError
     }
     this.#settlement.failed(job, attempt, outcome, stage, now)
@@ -338,6 +341,31 @@ export class Route {
     }
     this.#settlement.died(job, attempt, outcome, stage, now)
     this.#parked.finish(job)
+    this.#warnOfDead(outcome.reason, now)
+  }
+
+  /** Says once when attempts stop because the sink fails every time, and once when they go on. */
+  #breakerAfter(change: () => void, reason: string): void {
+    const nowMs = this.#o.clock.nowMs()
+    const wasClosed = this.#breaker.state(nowMs) === 'closed'
+    change()
+    const isClosed = this.#breaker.state(nowMs) === 'closed'
+    if (wasClosed && !isClosed)
+      this.#o.warn(
+        'route.breaker_open',
+        `route ${this.name}: the sink fails every time (${reason}); its events wait, a probe goes out now and then`,
+      )
+    if (!wasClosed && isClosed) this.#o.warn('route.breaker_closed', `route ${this.name}: the sink works again`)
+  }
+
+  /** Dead letters are said at once, then counted and said at most once a minute. */
+  #warnOfDead(reason: string, nowMs: number): void {
+    this.#unsaidDead++
+    if (nowMs - this.#saidDeadAtMs < DEAD_WARNING_MS) return
+    const events = this.#unsaidDead === 1 ? 'an event became a dead letter' : `${this.#unsaidDead} events became dead letters`
+    this.#o.warn('route.dead_letters', `route ${this.name}: ${events}, the last for ${reason}; see \`trunkline deadletters\``)
+    this.#unsaidDead = 0
+    this.#saidDeadAtMs = nowMs
   }
 
   async #sleep(ms: number): Promise<void> {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { print, printJson, type Context } from '../context.ts'
+import { IN_A_CLONE } from '../in-a-clone.ts'
 import { usageError } from '../failure.ts'
 import { withExamples, withJson } from '../options.ts'
 import { CONFIG_JSON, CONFIG_TS, SAMPLE_EVENT } from '../templates.ts'
@@ -54,7 +55,13 @@ async function init(context: Context, folder: string, options: Options): Promise
   if (options.json === true) return printJson(context, { written })
   for (const path of written) print(context, safe`wrote ${path}`)
   const there = folder === '.' ? '' : safe`cd ${folder} && `
-  print(context, `next: ${there}trunkline dev, and in another terminal: ${there}trunkline send events/`)
+  // In a clone npm runs the command from the clone's own folder, wherever it was typed.
+  if (IN_A_CLONE)
+    print(
+      context,
+      safe`next: npm run trunkline -- dev --config ${join(folder, configFile)}, and in another terminal: npm run trunkline -- send ${join(folder, 'events')}`,
+    )
+  else print(context, `next: ${there}npx trunkline dev, and in another terminal: ${there}npx trunkline send events/`)
 
   function shown(path: string): string {
     return relative(context.io.cwd, path) || path

@@ -11,9 +11,7 @@ import { FAILED, problemOf } from '../failure.ts'
 import { configOf } from '../loading.ts'
 import { boundNursery } from '../nursery.ts'
 import { escapeText, safe } from '../text.ts'
-
-/** Run from its sources: the command is not on anybody's PATH, npm starts it. */
-const IN_A_CLONE = import.meta.url.endsWith('.ts')
+import { IN_A_CLONE } from '../in-a-clone.ts'
 
 export type ServeOptions = {
   readonly config?: string
