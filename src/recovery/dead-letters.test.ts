@@ -215,7 +215,11 @@ describe('a redrive', () => {
     assert.equal(ask(at, life, { perSecond: 0.01 }).redriven, 10_001)
     at.log.append(someEvents(5))
     route.wake()
-    await turns(60)
+    await at.clock.until(
+      'the new ones are delivered',
+      () => route.status().counts['delivered'] === 5 && route.status().counts['redelivered'] === 1,
+      5_000,
+    )
     assert.deepEqual(
       [route.status().counts['delivered'], route.status().counts['redelivered']],
       [5, 1],
