@@ -22,11 +22,11 @@ test('without any key: the defaults, and one route that writes everything to <da
     maxAgeMs: 7 * 86_400_000,
     minFreeBytes: 256 * 1024 ** 2,
   })
-  assert.equal(config.dataDir, '/work/.trunkline')
+  assert.equal(config.dataDir, '/proj/.trunkline')
   const [route, ...others] = config.routes
   assert.deepEqual(others, [])
   assert.deepEqual([route?.name, route?.topics, route?.from, route?.dedupe], ['out', null, 'earliest', true])
-  assert.equal(route?.sink.type === 'file' && route.sink.dir, '/work/.trunkline/out')
+  assert.equal(route?.sink.type === 'file' && route.sink.dir, '/proj/.trunkline/out')
   assert.deepEqual([...new Set(Object.values(config.origins))], ['default'])
 })
 
@@ -124,7 +124,7 @@ test('values outside their bounds, and options that contradict each other', () =
     [route({}, { ...HTTP, headers: { Host: 'x' } }), 'routes.crm.sink.headers.Host', /sets itself/],
     [route({}, { ...HTTP, headers: { a: 'x', A: 'y' } }), 'routes.crm.sink.headers.A', /twice/],
     [route({}, { ...HTTP, headers: { a: 'x\r\nb: y' } }), 'routes.crm.sink.headers.a', /line end/],
-    [route({}, { type: 'file', dir: '/work/.trunkline' }), 'routes.crm.sink.dir', /same folder as dataDir/],
+    [route({}, { type: 'file', dir: '/proj/.trunkline' }), 'routes.crm.sink.dir', /same folder as dataDir/],
     [
       { routes: { a: { sink: { type: 'file', dir: 'x' } }, b: { sink: { type: 'file', dir: './x/' } } } },
       'routes.b.sink.dir',
@@ -239,10 +239,10 @@ test('precedence: flag before environment before file before default, with the o
 
 test('the folder of a relative path is that of whoever gave it', () => {
   assert.equal(resolved({ dataDir: 'd' }).dataDir, '/etc/app/d')
-  assert.equal(resolved({ dataDir: 'd' }, { env: { TRUNKLINE_DATA_DIR: 'e' } }).dataDir, '/work/e')
-  assert.equal(resolved({ dataDir: 'd' }, { flags: { dataDir: 'f' } }).dataDir, '/work/f')
+  assert.equal(resolved({ dataDir: 'd' }, { env: { TRUNKLINE_DATA_DIR: 'e' } }).dataDir, '/proj/e')
+  assert.equal(resolved({ dataDir: 'd' }, { flags: { dataDir: 'f' } }).dataDir, '/proj/f')
   assert.equal(resolved({ dataDir: '/abs' }).dataDir, '/abs')
-  assert.equal(resolved({}).dataDir, '/work/.trunkline')
+  assert.equal(resolved({}).dataDir, '/proj/.trunkline')
   const sink = resolved({ dataDir: '/abs' }).routes[0]?.sink
   assert.equal(sink?.type === 'file' && sink.dir, '/abs/out')
 })
@@ -355,7 +355,7 @@ test('property: any value whatever gives a configuration or errors, never a thro
 function context(more: Partial<ConfigContext> = {}): ConfigContext {
   return {
     file: FILE,
-    cwd: '/work',
+    cwd: '/proj',
     env: {},
     readFile: () => assert.fail('reads no file'),
     knownTopics: KNOWN_TOPICS,
