@@ -4,7 +4,8 @@
  */
 import { writeFileSync } from 'node:fs'
 import { CONFIG_CODES } from '../src/config/errors.ts'
-import { OPTIONS, type Option } from '../src/config/options.ts'
+import type { Option } from '../src/config/option.ts'
+import { OPTIONS } from '../src/config/options.ts'
 
 export const REFERENCE_PAGE: URL = new URL('../docs/reference/configuration.md', import.meta.url)
 
@@ -99,7 +100,7 @@ function sectionOf(option: Option): string {
 function table(options: readonly Option[]): string[] {
   const rows = options.map((option) => {
     const name = `\`${(option.path ?? '').replace('*', 'NAME')}\``
-    const only = option.sink === undefined ? '' : `Sink type \`${option.sink}\`. `
+    const only = option.sinks === undefined ? '' : `Sink type ${option.sinks.map((type) => `\`${type}\``).join(', ')}. `
     const set = [option.env, option.flag].flatMap((by) => (by === undefined ? [] : `\`${by}\``)).join(', ')
     return `| ${name} | ${typeOf(option)} | ${defaultOf(option)} | ${cell(only + option.description)}${option.secret === true ? ' **Secret.**' : ''} | ${set} |`
   })
@@ -130,6 +131,9 @@ const WORDS = {
   list: 'list of texts',
   url: 'address',
   headers: 'object of texts',
+  secret: 'text',
+  policy: 'object of actions',
+  file: 'path',
   folder: 'path',
   group: 'object',
   routes: 'object of routes',

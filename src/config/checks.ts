@@ -16,10 +16,25 @@ export function defaultRoutes(reading: Reading): Record<string, unknown> {
 export function checkTogether(reading: Reading): void {
   notAbove('http.headersTimeoutMs', 'http.requestTimeoutMs', reading)
   notAbove('log.segmentBytes', 'log.maxBytes', reading)
+  checkGenesys(reading)
   const folders = new Map<unknown, string>()
   for (const [path, value] of reading.values) {
     if (path.endsWith('.retry.baseMs')) notAbove(path, path.replace(/baseMs$/, 'maxMs'), reading)
     if (path.endsWith('.sink.dir')) ownFolder(path, value, folders, reading)
+  }
+}
+
+/** What calls the API of Genesys Cloud needs to know where it is and who asks. */
+function checkGenesys(reading: Reading): void {
+  const topics = reading.values.get('genesys.notifications.topics')
+  if (topics === undefined) return
+  checkTopics(topics, 'genesys.notifications.topics', reading)
+  const isSet = (path: string): boolean => (reading.origins.get(path) ?? 'default') !== 'default'
+  const missing = ['genesys.clientId', 'genesys.clientSecret'].filter((path) => !isSet(path))
+  if (!isSet('genesys.region') && !isSet('genesys.baseUrl')) missing.unshift('genesys.region')
+  for (const path of missing) {
+    const hint = 'Give it, or take genesys.notifications out: receiving notifications calls the API of Genesys Cloud.'
+    report(reading, inFile(path, undefined), 'config.missing_value', 'is missing.', hint)
   }
 }
 

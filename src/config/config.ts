@@ -59,6 +59,36 @@ export type TrunklineConfig = {
     | {
         /** Id of the Genesys Cloud organization, for records that do not name one. */
         readonly orgId?: string | null | undefined
+        /** Region of the Genesys Cloud organization, such as `us-east-1` or `mypurecloud.de`, for everything that calls its API. */
+        readonly region?: string | null | undefined
+        /** Address that stands for login and API of the region, such as the simulated platform or a proxy. */
+        readonly baseUrl?: string | null | undefined
+        /** Id of an OAuth client with the grant "client credentials"; may be `env:NAME` or `file:PATH`. */
+        readonly clientId?: string | null | undefined
+        /** Secret of that OAuth client; may be `env:NAME` or `file:PATH`. */
+        readonly clientSecret?: string | null | undefined
+        /** How often the names of queues, users, divisions, wrap-up codes and flows are read anew. */
+        readonly namesRefreshMs?: number | undefined
+        /** Receives events over the notification WebSocket of Genesys Cloud; null does not. */
+        readonly notifications?:
+          | {
+              /** Topic templates to subscribe to; `{id}` stands for each user, queue or conversation. */
+              readonly topics: readonly string[]
+              /** Ids of the users that topics of users are about; `*` means all. */
+              readonly users?: readonly string[] | undefined
+              /** Ids of the queues that topics of queues are about; `*` means all. */
+              readonly queues?: readonly string[] | undefined
+            }
+          | null
+          | undefined
+      }
+    | undefined
+  readonly schemas?:
+    | {
+        /** Folder with JSON Schemas of your own, or those of `trunkline schemas pull`; they go before the shipped ones. */
+        readonly dir?: string | null | undefined
+        /** What happens to events that drift: `accept`, `tag` or `quarantine` by topic (or `*`), and by class within it. */
+        readonly policy?: PolicyInput | undefined
       }
     | undefined
   /** The routes by name (`[a-z][a-z0-9-]{0,40}`); when absent, one route `out` writes every event to `<dataDir>/out`. */
@@ -73,6 +103,12 @@ export type RouteInput = {
   readonly from?: 'latest' | 'earliest' | undefined
   /** Whether repetitions of an event are left out. */
   readonly dedupe?: boolean | undefined
+  /** Whether `schemas.policy` applies to the events of the route. */
+  readonly validate?: boolean | undefined
+  /** Whether the route gets events that were reconstructed for a gap in the notifications. */
+  readonly backfill?: boolean | undefined
+  /** Whether the names behind ids are delivered beside the event. */
+  readonly names?: boolean | undefined
   /** Keeps arrival order within an entity; null delivers in any order. */
   readonly order?:
     | {
@@ -81,7 +117,7 @@ export type RouteInput = {
       }
     | null
     | undefined
-  readonly sink: HttpSinkInput | FileSinkInput
+  readonly sink: HttpSinkInput | FileSinkInput | FunctionSinkInput
   readonly retry?:
     | {
         /** Attempts before an event becomes a dead letter. */
@@ -108,8 +144,6 @@ export type RouteInput = {
   readonly paused?: boolean | undefined
 }
 
-export type OrderBy = 'conversation' | 'user' | 'queue' | 'entity'
-
 export type HttpSinkInput = {
   /** Where the events of the route go. */
   readonly type: 'http'
@@ -117,7 +151,7 @@ export type HttpSinkInput = {
   readonly url: string
   /** Headers sent with every request; each value may be `env:NAME` or `file:PATH`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Time the receiver has to answer. */
+  /** Time the receiver has to answer, or the function to return. */
   readonly timeoutMs?: number | undefined
   /** Requests under way at once. */
   readonly concurrency?: number | undefined
@@ -131,6 +165,29 @@ export type FileSinkInput = {
   /** Size at which a file is closed and the next one begun. */
   readonly maxFileBytes?: number | undefined
 }
+
+export type FunctionSinkInput = {
+  /** Where the events of the route go. */
+  readonly type: 'function'
+  /** Module that exports the function; it runs in a thread of its own. */
+  readonly module: string
+  /** Name of the exported function. */
+  readonly export?: string | undefined
+  /** Time the receiver has to answer, or the function to return. */
+  readonly timeoutMs?: number | undefined
+  /** Calls of the function under way at once. */
+  readonly calls?: number | undefined
+  /** Memory the thread of the function may use. */
+  readonly maxMemoryBytes?: number | undefined
+}
+
+export type OrderBy = 'conversation' | 'user' | 'queue' | 'entity'
+
+/** What to do with an event that drifted: deliver it, deliver it with a mark, or keep it as a dead letter. */
+export type PolicyAction = 'accept' | 'tag' | 'quarantine'
+
+/** By topic template, topic with `*` at its end, or `*`: an action, or actions by class of drift (`*` for the others). */
+export type PolicyInput = Readonly<Record<string, PolicyAction | Readonly<Record<string, PolicyAction>>>>
 
 /** Where the value of an option came from. */
 export type Origin = 'default' | 'file' | 'env' | 'flag'
@@ -157,11 +214,28 @@ export type Config = {
   }
   readonly quarantine: { readonly maxBytes: number }
   readonly dedupe: { readonly windowMs: number | null }
-  readonly genesys: { readonly orgId: string | null }
+  readonly genesys: GenesysConfig
+  readonly schemas: { readonly dir: string | null; readonly policy: PolicyInput }
   /** In the order of the file. */
   readonly routes: readonly RouteConfig[]
   /** Origin of each option by its path, such as `routes.crm.sink.url`. */
   readonly origins: Readonly<Record<string, Origin>>
+}
+
+export type GenesysConfig = {
+  readonly orgId: string | null
+  readonly region: string | null
+  readonly baseUrl: string | null
+  /** A secret. */
+  readonly clientId: string | null
+  /** A secret. */
+  readonly clientSecret: string | null
+  readonly namesRefreshMs: number
+  readonly notifications: {
+    readonly topics: readonly string[]
+    readonly users: readonly string[]
+    readonly queues: readonly string[]
+  } | null
 }
 
 export type RouteConfig = {
@@ -170,8 +244,11 @@ export type RouteConfig = {
   readonly topics: readonly string[] | null
   readonly from: 'latest' | 'earliest'
   readonly dedupe: boolean
+  readonly validate: boolean
+  readonly backfill: boolean
+  readonly names: boolean
   readonly order: { readonly by: OrderBy } | null
-  readonly sink: HttpSinkConfig | FileSinkConfig
+  readonly sink: HttpSinkConfig | FileSinkConfig | FunctionSinkConfig
   readonly retry: { readonly maxAttempts: number; readonly baseMs: number; readonly maxMs: number }
   readonly backlog: { readonly maxAgeMs: number } | { readonly maxBytes: number } | null
   readonly paused: boolean
@@ -189,3 +266,13 @@ export type HttpSinkConfig = {
 }
 
 export type FileSinkConfig = { readonly type: 'file'; readonly dir: string; readonly maxFileBytes: number }
+
+export type FunctionSinkConfig = {
+  readonly type: 'function'
+  /** Absolute path. */
+  readonly module: string
+  readonly export: string
+  readonly timeoutMs: number
+  readonly calls: number
+  readonly maxMemoryBytes: number
+}

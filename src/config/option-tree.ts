@@ -1,4 +1,5 @@
-import { OPTIONS, type Option } from './options.ts'
+import type { Option } from './option.ts'
+import { OPTIONS } from './options.ts'
 
 /**
  * The option table as a tree, the way a configuration is nested: what may stand at a place, and nothing else.
@@ -16,8 +17,8 @@ export const OPTION_TREE: OptionNode = grow('')
 /** The options of a node that a sink of this type has; null means any type. */
 export function childrenFor(node: OptionNode, sinkType: string | null): [string, OptionNode][] {
   return [...node.children].filter(([, child]) => {
-    const only = child.option?.sink
-    return only === undefined || sinkType === null || only === sinkType
+    const only = child.option?.sinks
+    return only === undefined || sinkType === null || only.some((type) => type === sinkType)
   })
 }
 

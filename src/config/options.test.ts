@@ -29,12 +29,24 @@ const FULL = {
   log: { segmentBytes: 8192, maxBytes: 65_536, maxAgeMs: 1001, minFreeBytes: 0 },
   quarantine: { maxBytes: 65_537 },
   dedupe: { windowMs: 1002 },
-  genesys: { orgId: 'org-1' },
+  genesys: {
+    orgId: 'org-1',
+    region: 'us-east-1',
+    baseUrl: 'https://proxy.example/genesys',
+    clientId: 'client-1',
+    clientSecret: 'secret-1',
+    namesRefreshMs: 60_001,
+    notifications: { topics: ['v2.users.{id}.presence'], users: ['user-1'], queues: ['*'] },
+  },
+  schemas: { dir: 'schemas', policy: { '*': 'tag', 'v2.users.{id}.presence': { new_field: 'quarantine' } } },
   routes: {
     first: {
       topics: ['v2.users.{id}.presence'],
       from: 'earliest',
       dedupe: false,
+      validate: false,
+      backfill: true,
+      names: true,
       order: { by: 'queue' },
       sink: { type: 'http', url: 'https://crm.example/in?k=1', headers: { 'X-Key': 'text' }, timeoutMs: 6, concurrency: 7 },
       retry: { maxAttempts: 8, baseMs: 9, maxMs: 10 },
@@ -45,10 +57,26 @@ const FULL = {
       topics: null,
       from: 'latest',
       dedupe: true,
+      validate: true,
+      backfill: false,
+      names: false,
       order: null,
       sink: { type: 'file', dir: 'out', maxFileBytes: 2049 },
       retry: { maxAttempts: 1, baseMs: 1, maxMs: 1 },
       backlog: { maxBytes: 2050 },
+      paused: false,
+    },
+    third: {
+      topics: null,
+      from: 'latest',
+      dedupe: true,
+      validate: true,
+      backfill: false,
+      names: false,
+      order: null,
+      sink: { type: 'function', module: 'crm.ts', export: 'send', timeoutMs: 11, calls: 2, maxMemoryBytes: 33_554_432 },
+      retry: { maxAttempts: 1, baseMs: 1, maxMs: 1 },
+      backlog: null,
       paused: false,
     },
   },
@@ -58,6 +86,7 @@ const RESOLVED: Omit<Config, 'origins'> = {
   ...FULL,
   file: '/etc/app/trunkline.config.ts',
   dataDir: '/etc/app/data',
+  schemas: { dir: '/etc/app/schemas', policy: { '*': 'tag', 'v2.users.{id}.presence': { new_field: 'quarantine' } } },
   routes: [
     {
       name: 'first',
@@ -67,11 +96,17 @@ const RESOLVED: Omit<Config, 'origins'> = {
       sink: { ...FULL.routes.first.sink, type: 'http', headers: { 'x-key': 'text' }, shownUrl: 'https://crm.example/in?***' },
     },
     { name: 'second', ...FULL.routes.second, from: 'latest', sink: { type: 'file', dir: '/etc/app/out', maxFileBytes: 2049 } },
+    {
+      name: 'third',
+      ...FULL.routes.third,
+      from: 'latest',
+      sink: { ...FULL.routes.third.sink, type: 'function', module: '/etc/app/crm.ts' },
+    },
   ],
 }
 
 test('the table has exactly the keys that the types have', () => {
-  const written = new Set(pathsOf(FULL).map((path) => path.replace(/^routes\.\w+/, 'routes.*').replace(/\.headers\..*$/, '.headers')))
+  const written = new Set(pathsOf(FULL).map((path) => path.replace(/^routes\.\w+/, 'routes.*').replace(/\.(headers|policy)\..*$/, '.$1')))
   const tabled = OPTIONS.flatMap((option) =>
     option.path === null || option.type === 'group' || option.type === 'routes' ? [] : option.path,
   )

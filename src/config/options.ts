@@ -5,41 +5,9 @@
  * `*` in a path stands for a route name. Quantities are plain numbers, with the unit in the name.
  */
 
-/** `folder` is a path made absolute; `headers` a record of texts; `group` an object that may be null; `routes` the record of routes. */
-export type OptionType = 'text' | 'integer' | 'boolean' | 'choice' | 'list' | 'url' | 'headers' | 'folder' | 'group' | 'routes'
+import { DAY_MS, GIB, KIB, MAX_TIMER_MS, MIB, type Option } from './option.ts'
+import { ROUTE_OPTIONS } from './route-options.ts'
 
-export type Option = {
-  /** Place in the configuration file; null for what only the environment or a flag can set. */
-  readonly path: string | null
-  readonly type: OptionType
-  readonly unit?: 'ms' | 'bytes'
-  /** Value when nothing sets it. Absent: required, or (in `backlog`) simply left out. */
-  readonly default?: string | number | boolean | null | readonly string[] | Readonly<Record<string, string>>
-  readonly required?: true
-  readonly nullable?: true
-  /** Integers are never below `min` (0 when not given) nor above `max`. */
-  readonly min?: number
-  readonly max?: number
-  readonly choices?: readonly string[]
-  /** A text, or each entry of a list, must match; `form` says in words what it then is. */
-  readonly pattern?: RegExp
-  readonly form?: string
-  /** Only a sink of this type has the option. */
-  readonly sink?: 'http' | 'file'
-  /** May be `env:NAME` or `file:PATH`, and is never printed. */
-  readonly secret?: true
-  readonly env?: string
-  readonly flag?: string
-  /** One sentence. */
-  readonly description: string
-}
-
-const KIB = 1024
-const MIB = 1024 * KIB
-const GIB = 1024 * MIB
-const DAY_MS = 24 * 60 * 60 * 1000
-/** Longest delay a timer of Node can have. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 /** A host name, an IPv4 or an IPv6 address; no scheme, no port. */
 const HOST = /^(?:[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/
 
@@ -174,155 +142,96 @@ export const OPTIONS: readonly Option[] = [
     description: 'Id of the Genesys Cloud organization, for records that do not name one.',
   },
   {
+    path: 'genesys.region',
+    type: 'text',
+    default: null,
+    nullable: true,
+    env: 'TRUNKLINE_GENESYS_REGION',
+    description: 'Region of the Genesys Cloud organization, such as `us-east-1` or `mypurecloud.de`, for everything that calls its API.',
+  },
+  {
+    path: 'genesys.baseUrl',
+    type: 'url',
+    default: null,
+    nullable: true,
+    env: 'TRUNKLINE_GENESYS_BASE_URL',
+    description: 'Address that stands for login and API of the region, such as the simulated platform or a proxy.',
+  },
+  {
+    path: 'genesys.clientId',
+    type: 'secret',
+    default: null,
+    nullable: true,
+    secret: true,
+    env: 'TRUNKLINE_GENESYS_CLIENT_ID',
+    description: 'Id of an OAuth client with the grant "client credentials"; may be `env:NAME` or `file:PATH`.',
+  },
+  {
+    path: 'genesys.clientSecret',
+    type: 'secret',
+    default: null,
+    nullable: true,
+    secret: true,
+    env: 'TRUNKLINE_GENESYS_CLIENT_SECRET',
+    description: 'Secret of that OAuth client; may be `env:NAME` or `file:PATH`.',
+  },
+  {
+    path: 'genesys.namesRefreshMs',
+    type: 'integer',
+    unit: 'ms',
+    default: 60 * 60 * 1000,
+    min: 60_000,
+    max: MAX_TIMER_MS,
+    description: 'How often the names of queues, users, divisions, wrap-up codes and flows are read anew.',
+  },
+  {
+    path: 'genesys.notifications',
+    type: 'group',
+    default: null,
+    nullable: true,
+    description: 'Receives events over the notification WebSocket of Genesys Cloud; null does not.',
+  },
+  {
+    path: 'genesys.notifications.topics',
+    type: 'list',
+    required: true,
+    description: 'Topic templates to subscribe to; `{id}` stands for each user, queue or conversation.',
+  },
+  {
+    path: 'genesys.notifications.users',
+    type: 'list',
+    default: ['*'],
+    pattern: /^(?:\*|[A-Za-z0-9-]{1,64})$/,
+    form: 'a user id, or "*" for all',
+    description: 'Ids of the users that topics of users are about; `*` means all.',
+  },
+  {
+    path: 'genesys.notifications.queues',
+    type: 'list',
+    default: ['*'],
+    pattern: /^(?:\*|[A-Za-z0-9-]{1,64})$/,
+    form: 'a queue id, or "*" for all',
+    description: 'Ids of the queues that topics of queues are about; `*` means all.',
+  },
+  {
+    path: 'schemas.dir',
+    type: 'folder',
+    default: null,
+    nullable: true,
+    description: 'Folder with JSON Schemas of your own, or those of `trunkline schemas pull`; they go before the shipped ones.',
+  },
+  {
+    path: 'schemas.policy',
+    type: 'policy',
+    default: {},
+    description: 'What happens to events that drift: `accept`, `tag` or `quarantine` by topic (or `*`), and by class within it.',
+  },
+  {
     path: 'routes',
     type: 'routes',
     description: 'The routes by name (`[a-z][a-z0-9-]{0,40}`); when absent, one route `out` writes every event to `<dataDir>/out`.',
   },
-  {
-    path: 'routes.*.topics',
-    type: 'list',
-    default: null,
-    nullable: true,
-    description: 'Topic templates taken literally, `*` for the rest of a segment or, at the end, the rest; null means all topics.',
-  },
-  {
-    path: 'routes.*.from',
-    type: 'choice',
-    choices: ['latest', 'earliest'],
-    default: 'latest',
-    description: 'Where a new route begins: with events that arrive from now on, or with the oldest in the log.',
-  },
-  {
-    path: 'routes.*.dedupe',
-    type: 'boolean',
-    default: true,
-    description: 'Whether repetitions of an event are left out.',
-  },
-  {
-    path: 'routes.*.order',
-    type: 'group',
-    default: null,
-    nullable: true,
-    description: 'Keeps arrival order within an entity; null delivers in any order.',
-  },
-  {
-    path: 'routes.*.order.by',
-    type: 'choice',
-    choices: ['conversation', 'user', 'queue', 'entity'],
-    required: true,
-    description: 'The entity whose events keep their order.',
-  },
-  {
-    path: 'routes.*.sink.type',
-    type: 'choice',
-    choices: ['http', 'file'],
-    required: true,
-    description: 'Where the events of the route go.',
-  },
-  {
-    path: 'routes.*.sink.url',
-    sink: 'http',
-    type: 'url',
-    required: true,
-    secret: true,
-    description: 'Address that events are posted to, http or https, without credentials; may be `env:NAME` or `file:PATH`.',
-  },
-  {
-    path: 'routes.*.sink.headers',
-    sink: 'http',
-    type: 'headers',
-    default: {},
-    secret: true,
-    description: 'Headers sent with every request; each value may be `env:NAME` or `file:PATH`.',
-  },
-  {
-    path: 'routes.*.sink.timeoutMs',
-    sink: 'http',
-    type: 'integer',
-    unit: 'ms',
-    default: 10_000,
-    min: 1,
-    max: MAX_TIMER_MS,
-    description: 'Time the receiver has to answer.',
-  },
-  {
-    path: 'routes.*.sink.concurrency',
-    sink: 'http',
-    type: 'integer',
-    default: 16,
-    min: 1,
-    max: 1024,
-    description: 'Requests under way at once.',
-  },
-  {
-    path: 'routes.*.sink.dir',
-    sink: 'file',
-    type: 'folder',
-    required: true,
-    description: 'Folder the NDJSON files are written to.',
-  },
-  {
-    path: 'routes.*.sink.maxFileBytes',
-    sink: 'file',
-    type: 'integer',
-    unit: 'bytes',
-    default: 64 * MIB,
-    min: KIB,
-    description: 'Size at which a file is closed and the next one begun.',
-  },
-  {
-    path: 'routes.*.retry.maxAttempts',
-    type: 'integer',
-    default: 16,
-    min: 1,
-    max: 1000,
-    description: 'Attempts before an event becomes a dead letter.',
-  },
-  {
-    path: 'routes.*.retry.baseMs',
-    type: 'integer',
-    unit: 'ms',
-    default: 500,
-    min: 1,
-    max: MAX_TIMER_MS,
-    description: 'Longest wait before the second attempt; it doubles with each further one.',
-  },
-  {
-    path: 'routes.*.retry.maxMs',
-    type: 'integer',
-    unit: 'ms',
-    default: 300_000,
-    min: 1,
-    max: MAX_TIMER_MS,
-    description: 'Longest wait between two attempts.',
-  },
-  {
-    path: 'routes.*.backlog',
-    type: 'group',
-    default: null,
-    nullable: true,
-    description: 'How far the route may fall behind before its oldest events are dropped and counted; null never drops.',
-  },
-  {
-    path: 'routes.*.backlog.maxAgeMs',
-    type: 'integer',
-    unit: 'ms',
-    min: 1000,
-    description: 'Age at which waiting events of the route are dropped.',
-  },
-  {
-    path: 'routes.*.backlog.maxBytes',
-    type: 'integer',
-    unit: 'bytes',
-    min: KIB,
-    description: 'Size of the backlog at which the oldest waiting events of the route are dropped.',
-  },
-  {
-    path: 'routes.*.paused',
-    type: 'boolean',
-    default: false,
-    description: 'Holds the route: its events wait and no attempt is made.',
-  },
+  ...ROUTE_OPTIONS,
   {
     path: null,
     type: 'text',

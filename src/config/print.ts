@@ -1,5 +1,5 @@
 import type { Config, Origin, RouteConfig } from './config.ts'
-import { MASK } from './secret.ts'
+import { MASK, shownUrl } from './secret.ts'
 
 /**
  * The effective configuration as it may be shown: header values, and what may be secret in an address, are masked.
@@ -22,7 +22,18 @@ export function printConfig(config: Config): PrintedConfig {
     // `shownUrl` is no option, and stands in `url` by now.
     return [name, { ...printed, sink: Object.fromEntries(Object.entries(sink).filter(([key]) => key !== 'shownUrl')) }] as const
   })
-  return { file, config: { ...rest, routes: Object.fromEntries(masked) }, origins }
+  const { clientId, clientSecret, baseUrl, ...genesys } = rest.genesys
+  const secret = (value: string | null): string | null => (value === null ? null : MASK)
+  const shown = { ...genesys, baseUrl: baseUrl === null ? null : shownUrl(new URL(baseUrl), null) }
+  return {
+    file,
+    config: {
+      ...rest,
+      genesys: { ...shown, clientId: secret(clientId), clientSecret: secret(clientSecret) },
+      routes: Object.fromEntries(masked),
+    },
+    origins,
+  }
 }
 
 /** The masked configuration as text: one option a line with its value and origin. */
@@ -41,6 +52,18 @@ export function maskRoute(route: RouteConfig): RouteConfig {
   if (route.sink.type !== 'http') return route
   const headers = Object.fromEntries(Object.keys(route.sink.headers).map((name) => [name, MASK]))
   return { ...route, sink: { ...route.sink, url: route.sink.shownUrl, headers } }
+}
+
+/** Where a sink's events go, in a few words without secrets. */
+export function shownSink(sink: RouteConfig['sink']): string {
+  switch (sink.type) {
+    case 'http':
+      return sink.shownUrl
+    case 'file':
+      return sink.dir
+    case 'function':
+      return `${sink.export}() of ${sink.module}`
+  }
 }
 
 /** Follows a path of the origins; none of their keys contains a dot. */

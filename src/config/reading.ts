@@ -1,5 +1,6 @@
 import type { Origin } from './config.ts'
 import type { ConfigError, ConfigErrorCode } from './errors.ts'
+import type { Option } from './option.ts'
 import { OPTIONS } from './options.ts'
 
 /**
@@ -91,4 +92,35 @@ export function overrideOf(path: string, context: ConfigContext): Given | null {
 function flagValue(flag: string, flags: ConfigFlags): unknown {
   const property = flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
   return new Map<string, unknown>(Object.entries(flags)).get(property)
+}
+
+/** Answers nothing (and has reported why) when the value is not acceptable. */
+export type Accepted = { readonly value: unknown }
+
+/** Says what a value is. The value itself is shown only when its option is no secret. */
+export function describe(value: unknown, secret: boolean): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  if (value instanceof Promise) return 'a promise'
+  switch (typeof value) {
+    case 'string':
+      return secret ? 'a text' : `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value)}`
+    case 'number':
+      return secret ? 'a number' : `the number ${value}`
+    case 'object':
+      return 'an object'
+    case 'undefined':
+      return 'missing'
+    default:
+      return `a ${typeof value}`
+  }
+}
+
+export function wrongType(wanted: string, hint: string, option: Option, place: Place, reading: Reading): null {
+  report(reading, place, 'config.wrong_type', `must be ${wanted}, but is ${describe(place.given.value, option.secret === true)}.`, hint)
+  return null
+}
+
+export function element(place: Place, suffix: string, value: unknown): Place {
+  return { path: place.path + suffix, given: { ...place.given, value, label: place.given.label + suffix } }
 }

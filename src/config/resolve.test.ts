@@ -119,7 +119,7 @@ test('values outside their bounds, and options that contradict each other', () =
     [route({ backlog: {} }), 'routes.crm.backlog', /neither maxAgeMs nor maxBytes/],
     [route({ backlog: { maxAgeMs: 1000, maxBytes: 65_536 } }), 'routes.crm.backlog', /both/],
     [route({ topics: [] }), 'routes.crm.topics', /would get nothing/],
-    [route({}, { type: 'kafka' }), 'routes.crm.sink.type', /"http" or "file", but is the text "kafka"/],
+    [route({}, { type: 'kafka' }), 'routes.crm.sink.type', /"http" or "file" or "function", but is the text "kafka"/],
     [route({}, { ...HTTP, headers: { 'a b': 'x' } }), 'routes.crm.sink.headers["a b"]', /no valid header name/],
     [route({}, { ...HTTP, headers: { Host: 'x' } }), 'routes.crm.sink.headers.Host', /sets itself/],
     [route({}, { ...HTTP, headers: { a: 'x', A: 'y' } }), 'routes.crm.sink.headers.A', /twice/],

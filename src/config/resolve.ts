@@ -5,9 +5,9 @@ import type { ConfigError } from './errors.ts'
 import { nearestName } from './nearest.ts'
 import { OPTIONS } from './options.ts'
 import { childrenFor, OPTION_TREE, type OptionNode } from './option-tree.ts'
-import { inFile, join, overrideOf, report, warn, type ConfigContext, type Reading } from './reading.ts'
+import { describe, inFile, join, overrideOf, report, warn, type ConfigContext, type Reading } from './reading.ts'
 import { unknownKeyHint } from './unknown-key.ts'
-import { describe, readValue } from './value.ts'
+import { readValue } from './value.ts'
 
 /** Either a configuration that can be used as it is, or every reason why not. */
 export type ConfigResult =
@@ -50,7 +50,7 @@ function readGroup(node: OptionNode, input: Readonly<Record<string, unknown>>, p
   const fields: [string, unknown][] = []
   for (const [key, child] of children) {
     // While the sink's type is not known, nobody can say which of its keys are missing.
-    if (sinkType === null && child.option?.sink !== undefined && !given.has(key)) continue
+    if (sinkType === null && child.option?.sinks !== undefined && !given.has(key)) continue
     const value = readNode(child, given.get(key), join(path, key), reading)
     if (value !== undefined) fields.push([key, value])
   }

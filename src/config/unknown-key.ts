@@ -7,8 +7,11 @@ import type { OptionNode } from './option-tree.ts'
  * exist, else the keys that may stand here. The nearest known key is always named.
  */
 export function unknownKeyHint(key: string, node: OptionNode, path: string, siblings: readonly string[]): string {
-  const foreign = node.children.get(key)?.option?.sink
-  if (foreign !== undefined) return `"${key}" belongs to a sink of type "${foreign}". Known keys here: ${siblings.join(', ')}.`
+  const foreign = node.children.get(key)?.option?.sinks
+  if (foreign !== undefined) {
+    const types = foreign.map((type) => `"${type}"`).join(' or ')
+    return `"${key}" belongs to a sink of type ${types}. Known keys here: ${siblings.join(', ')}.`
+  }
   const nearest = nearestName(key, siblings)
   if (nearest?.close === true) return `Did you mean "${nearest.name}"?`
   const elsewhere = pathsEndingIn(key, path)

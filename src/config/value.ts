@@ -1,15 +1,13 @@
 import { resolve } from 'node:path'
-import type { Option } from './options.ts'
-import { join, report, type Place, type Reading } from './reading.ts'
+import type { Option } from './option.ts'
+import { type Accepted, describe, element, join, report, wrongType, type Place, type Reading } from './reading.ts'
+import { readPolicy } from './policy.ts'
 import { readSecret, shownUrl } from './secret.ts'
 
 /**
  * Reads one value as its option wants it. Nothing is converted in a configuration file (the text "4680" is no port);
  * only flags and environment variables, which are always text, are read as numbers.
  */
-
-/** Answers nothing (and has reported why) when the value is not acceptable. */
-export type Accepted = { readonly value: unknown }
 
 export function readValue(option: Option, place: Place, reading: Reading): Accepted | null {
   const { value } = place.given
@@ -27,8 +25,13 @@ export function readValue(option: Option, place: Place, reading: Reading): Accep
       return readText(option, place, reading)
     case 'list':
       return readList(option, place, reading)
+    case 'secret':
+      return readSecretText(option, place, reading)
+    case 'policy':
+      return readPolicy(option, place, reading)
     case 'folder':
-      return readFolder(option, place, reading)
+    case 'file':
+      return readPath(option, place, reading)
     case 'url':
       return readUrl(option, place, reading)
     case 'headers':
@@ -36,25 +39,6 @@ export function readValue(option: Option, place: Place, reading: Reading): Accep
     case 'group':
     case 'routes':
       return wrongType('an object', 'Write { ... }.', option, place, reading)
-  }
-}
-
-/** Says what a value is. The value itself is shown only when its option is no secret. */
-export function describe(value: unknown, secret: boolean): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'a list'
-  if (value instanceof Promise) return 'a promise'
-  switch (typeof value) {
-    case 'string':
-      return secret ? 'a text' : `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value)}`
-    case 'number':
-      return secret ? 'a number' : `the number ${value}`
-    case 'object':
-      return 'an object'
-    case 'undefined':
-      return 'missing'
-    default:
-      return `a ${typeof value}`
   }
 }
 
@@ -124,11 +108,29 @@ function fits(option: Option, text: string, place: Place, reading: Reading): boo
   return false
 }
 
-function readFolder(option: Option, place: Place, reading: Reading): Accepted | null {
+function readPath(option: Option, place: Place, reading: Reading): Accepted | null {
   const { value, origin } = place.given
-  if (typeof value !== 'string') return wrongType('a path', 'Write the path of a folder in quotes.', option, place, reading)
+  const thing = `the path of a ${option.type}`
+  if (typeof value !== 'string') return wrongType('a path', `Write ${thing} in quotes.`, option, place, reading)
   if (value !== '' && !value.includes('\0')) return { value: resolve(origin === 'file' ? reading.folder : reading.context.cwd, value) }
-  report(reading, place, 'config.bad_value', 'must be the path of a folder, but is empty or contains a NUL.', 'Write the path of a folder.')
+  report(reading, place, 'config.bad_value', `must be ${thing}, but is empty or contains a NUL.`, `Write ${thing}.`)
+  return null
+}
+
+/** A text that may stand in the environment or in a file, and is never shown. */
+function readSecretText(option: Option, place: Place, reading: Reading): Accepted | null {
+  const { value } = place.given
+  if (typeof value !== 'string') return wrongType('a text', "Write it as 'env:NAME' or 'file:PATH'.", option, place, reading)
+  const secret = readSecret(value, place, reading)
+  if (secret === null) return null
+  if (/^[\x21-\x7e]{1,1000}$/.test(secret.text)) return { value: secret.text }
+  report(
+    reading,
+    place,
+    'config.bad_value',
+    'is empty, has a space or line end in it, or is longer than 1,000 characters.',
+    'Copy it again, whole and nothing else.',
+  )
   return null
 }
 
@@ -216,13 +218,4 @@ function headerText(option: Option, place: Place, reading: Reading): string | nu
     'Remove it from the value.',
   )
   return null
-}
-
-function wrongType(wanted: string, hint: string, option: Option, place: Place, reading: Reading): null {
-  report(reading, place, 'config.wrong_type', `must be ${wanted}, but is ${describe(place.given.value, option.secret === true)}.`, hint)
-  return null
-}
-
-function element(place: Place, suffix: string, value: unknown): Place {
-  return { path: place.path + suffix, given: { ...place.given, value, label: place.given.label + suffix } }
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { type Logger, pino } from 'pino'
 import type { Config, RouteConfig } from '../config/config.ts'
+import { shownSink } from '../config/print.ts'
 import { routeRevision } from '../config/revision.ts'
 import { TrunklineError } from '../errors.ts'
 import { toDocument } from '../event/document.ts'
@@ -170,7 +171,7 @@ async function run(
         routes: (tokenHash === null ? config.routes : []).map((r) => ({
           name: r.name,
           topics: r.topics?.join(', ') ?? 'all',
-          sink: r.sink.type === 'http' ? r.sink.shownUrl : r.sink.dir,
+          sink: shownSink(r.sink),
         })),
         accepted: log.counters.accepted,
       }),

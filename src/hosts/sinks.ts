@@ -1,5 +1,6 @@
 /** From a route's sink as configured to the sink itself, for hosts that can have every kind. */
-import type { FileSinkConfig, HttpSinkConfig } from '../config/config.ts'
+import type { RouteConfig } from '../config/config.ts'
+import { TrunklineError } from '../errors.ts'
 import { fileSink } from '../sinks/file.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createHttpSink, type HttpSinkDeps } from './http-sink.ts'
@@ -12,7 +13,7 @@ export type SinkDeps = HttpSinkDeps & {
 }
 
 /** The sink of a route, not yet opened. Throws, with a code, for what can never work. */
-export function createSink(sink: HttpSinkConfig | FileSinkConfig, deps: SinkDeps): Sink {
+export function createSink(sink: RouteConfig['sink'], deps: SinkDeps): Sink {
   switch (sink.type) {
     case 'http':
       return createHttpSink(sink, deps)
@@ -20,5 +21,7 @@ export function createSink(sink: HttpSinkConfig | FileSinkConfig, deps: SinkDeps
       const { clock, document, name, warn } = deps
       return fileSink({ dir: sink.dir, name, maxFileBytes: sink.maxFileBytes, document, clock, warn })
     }
+    case 'function':
+      throw new TrunklineError('sink.function_missing', 'sinks of type function are not wired yet', 'Use another sink.')
   }
 }

@@ -38,6 +38,17 @@ const STEPS: readonly string[] = [
   ) STRICT;
   `,
   `ALTER TABLE revisions ADD COLUMN settled_above TEXT NOT NULL DEFAULT '[]';`,
+  // What runs beside the routes remembers itself here: flags, what drifted, names, gaps in the notifications.
+  `
+  CREATE TABLE flags (key TEXT PRIMARY KEY, name TEXT NOT NULL, value TEXT NOT NULL, by TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;
+  CREATE TABLE flag_changes (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, from_value TEXT NOT NULL, to_value TEXT NOT NULL, by TEXT NOT NULL, at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE gaps (
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, gap TEXT NOT NULL
+  ) STRICT;
+  `,
 ]
 
 /** Brings the schema up to date; refuses a file written by a newer version. */

@@ -129,7 +129,9 @@ describe('the file', () => {
   test('of the first version is brought up to date, and knows what it knew', () => {
     const { ledger, path } = newLedger()
     ledger.revise('crm', 1, 'r1', '{}', 0)
-    ledger.db.exec('ALTER TABLE revisions DROP COLUMN settled_above; PRAGMA user_version = 1')
+    ledger.db.exec(
+      'ALTER TABLE revisions DROP COLUMN settled_above; DROP TABLE flags; DROP TABLE flag_changes; DROP TABLE kept; DROP TABLE gaps; PRAGMA user_version = 1',
+    )
     ledger.close()
     const again = new Ledger(path)
     assert.equal(again.revisionAt('crm', 5)?.revision, 'r1')

@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { Config, RouteConfig } from '../../config/config.ts'
+import { shownSink } from '../../config/print.ts'
 import { dataDirOf, DEFAULT_URL } from '../client.ts'
 import { note, paintFor, print, printProblem, type Context } from '../context.ts'
 import { FAILED, problemOf } from '../failure.ts'
@@ -130,5 +131,5 @@ function topicsOf(route: RouteConfig): string {
 }
 
 function sinkOf(route: RouteConfig): string {
-  return route.sink.type === 'http' ? `http ${route.sink.shownUrl}` : `file ${route.sink.dir}`
+  return `${route.sink.type} ${shownSink(route.sink)}`
 }

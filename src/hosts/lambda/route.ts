@@ -33,7 +33,7 @@ export function servedRoute(source: RouteSource): ServedRoute {
   )
   const route = config.routes.find((candidate) => candidate.name === name)
   if (route === undefined) throw noRoute()
-  if (!isServable(route)) throw fileSinkError(name)
+  if (!isServable(route)) throw route.sink.type === 'file' ? fileSinkError(name) : functionSinkError(name)
   if (route.order !== null) {
     const message = `route ${name} asks for arrival order (order), which an SQS standard queue does not have`
     throw new TrunklineError('lambda.order', message, 'remove order from this route, or run it with the service')
@@ -110,4 +110,13 @@ function noRoute(): TrunklineError {
 function fileSinkError(name: string): TrunklineError {
   const message = `route ${name} writes files, and the files of a function are gone with it`
   return new TrunklineError('lambda.file_sink', message, "give the route another sink, such as { type: 'http', url: '...' }")
+}
+
+function functionSinkError(name: string): TrunklineError {
+  const message = `route ${name} calls a function of yours, which runs in a thread of the service`
+  return new TrunklineError(
+    'lambda.function_sink',
+    message,
+    'run this route with the service, or call that function from a handler of your own',
+  )
 }

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { Ledger } from '../routes/ledger.ts'
+import { type FlagChange, Flags, type FlagSubjects, readFlag } from './flags.ts'
+import { sqliteFlags } from './sqlite-flags.ts'
+
+const TOPIC = 'v2.detail.events.conversation.{id}.acd.end'
+const SUBJECTS: FlagSubjects = {
+  routes: ['crm', 'lake'],
+  versionsOf: (topic) => (topic === TOPIC ? ['257.1.0', 'mine'] : []),
+  nearestTopics: (topic) => (topic === TOPIC ? [] : [TOPIC]),
+}
+
+function ledgerFile(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'trunkline-flags-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  return join(dir, 'ledger.db')
+}
+
+test('a flag holds over a restart, and every change is on record with who and when', (t) => {
+  const file = ledgerFile(t)
+  const first = new Ledger(file)
+  const flags = new Flags(sqliteFlags(first))
+  assert.equal(flags.get({ flag: 'route.paused', route: 'crm' }), null)
+  flags.set({ flag: 'route.paused', route: 'crm' }, true, 'ann', 1_000)
+  flags.set({ flag: 'schema.policy', topic: TOPIC, class: 'new_field' }, 'quarantine', 'ben', 2_000)
+  flags.set({ flag: 'route.paused', route: 'crm' }, false, 'cid', 3_000)
+  flags.set({ flag: 'route.paused', route: 'crm' }, null, 'dot', 4_000)
+  first.close()
+
+  const second = new Ledger(file)
+  const again = new Flags(sqliteFlags(second))
+  assert.deepEqual(again.list(), [{ flag: 'schema.policy', topic: TOPIC, class: 'new_field', value: 'quarantine', by: 'ben', atMs: 2_000 }])
+  assert.equal(again.get({ flag: 'route.paused', route: 'crm' }), null)
+  assert.deepEqual(
+    again.changes(10).map(({ from, to, by, atMs }) => [from, to, by, atMs]),
+    [
+      [false, null, 'dot', 4_000],
+      [true, false, 'cid', 3_000],
+      [null, 'quarantine', 'ben', 2_000],
+      [null, true, 'ann', 1_000],
+    ],
+  )
+  second.close()
+})
+
+test('a change is told after it is durable, and not at all when it could not be stored', (t) => {
+  const ledger = new Ledger(ledgerFile(t))
+  const store = sqliteFlags(ledger)
+  const told: FlagChange[] = []
+  let broken = false
+  const flags = new Flags({
+    ...store,
+    put: (change) => {
+      if (broken) throw new Error('disk full')
+      store.put(change)
+    },
+  })
+  flags.onChange((change) => {
+    assert.equal(store.changes(1)[0]?.atMs, change.atMs)
+    told.push(change)
+  })
+  flags.set({ flag: 'route.paused', route: 'crm' }, true, 'ann', 1)
+  broken = true
+  assert.throws(() => flags.set({ flag: 'route.paused', route: 'crm' }, false, 'ann', 2), /disk full/)
+  assert.equal(flags.get({ flag: 'route.paused', route: 'crm' }), true)
+  assert.deepEqual(
+    told.map(({ to }) => to),
+    [true],
+  )
+  ledger.close()
+})
+
+test('what a flag may name is checked, and the answer says what would be right', () => {
+  const refused = (input: Record<string, unknown>, code: string, hint: RegExp): void => {
+    assert.throws(
+      () => readFlag(input, SUBJECTS),
+      (error: { code?: string; hint?: string }) => error.code === code && hint.test(error.hint ?? ''),
+      JSON.stringify(input),
+    )
+  }
+  refused({}, 'flag.unknown', /route\.paused/)
+  refused({ flag: 'route.paused', route: 'crn', value: true }, 'route.unknown', /crm, lake/)
+  refused({ flag: 'route.paused', route: 'crm', value: 'yes' }, 'flag.bad_value', /true, false or null/)
+  refused({ flag: 'route.paused', route: 7, value: true }, 'flag.bad_name', /route/)
+  refused({ flag: 'schema.version', topic: 'v2.nope', value: 'mine' }, 'topic.unknown', /acd\.end/)
+  refused({ flag: 'schema.version', topic: TOPIC, value: 'theirs' }, 'flag.bad_value', /257\.1\.0, mine/)
+  refused({ flag: 'schema.policy', topic: 'v2.nope', class: 'new_field', value: 'tag' }, 'topic.unknown', /acd\.end/)
+  refused({ flag: 'schema.policy', topic: TOPIC, class: 'field_gone', value: 'tag' }, 'flag.bad_class', /new_field/)
+  refused({ flag: 'schema.policy', topic: TOPIC, class: 'new_field', value: 'drop' }, 'flag.bad_value', /accept, tag, quarantine/)
+
+  assert.deepEqual(readFlag({ flag: 'schema.policy', topic: '*', class: '*', value: 'tag' }, SUBJECTS), {
+    name: { flag: 'schema.policy', topic: '*', class: '*' },
+    value: 'tag',
+  })
+  assert.deepEqual(readFlag({ flag: 'route.paused', route: 'crm' }, SUBJECTS), {
+    name: { flag: 'route.paused', route: 'crm' },
+    value: null,
+  })
+})
