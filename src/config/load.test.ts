@@ -205,7 +205,7 @@ function routesBySpawn(load: string, cwd: string): unknown {
 
 /** Lays the modules that loading needs out as they are published: JavaScript in dist. */
 function publish(root: string): void {
-  for (const part of ['config', 'event', 'pipeline']) {
+  for (const part of ['config', 'event', 'genesys', 'pipeline', 'schema']) {
     mkdirSync(join(root, 'dist', part), { recursive: true })
     for (const name of readdirSync(join(SOURCE, part)).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))) {
       const { code } = transformSync(readFileSync(join(SOURCE, part, name), 'utf8'), { loader: 'ts', format: 'esm' })

@@ -3,14 +3,21 @@
  * again: its own bytes are spliced, so that big numbers, key order and double keys arrive as they were sent.
  */
 import { Buffer } from 'node:buffer'
-import type { Event, EventFormat } from './event.ts'
+import type { Event, EventFormat, Mark } from './event.ts'
+
+/** What a route adds to the facts of an event. */
+export type Beside = {
+  readonly marks?: readonly Mark[]
+  /** Names of the ids in the body. */
+  readonly names?: Readonly<Record<string, unknown>> | null
+}
 
 /** The event as one line of UTF-8 JSON, without a line break. */
-export function toDocument(event: Event): Uint8Array {
+export function toDocument(event: Event, beside: Beside = NOTHING): Uint8Array {
   const raw = Buffer.from(event.raw.buffer, event.raw.byteOffset, event.raw.length)
   const head = hasEnvelope(event.format) ? '' : envelopeHead(event)
   const body = head === '' ? raw.lastIndexOf(CLOSE) : raw.length
-  const tail = `,"trunkline":${trunklineOf(event)}}`
+  const tail = `,"trunkline":${trunklineOf(event, beside)}}`
   const start = Buffer.byteLength(head)
   const end = start + body
   const document = Buffer.allocUnsafe(end + Buffer.byteLength(tail))
@@ -28,6 +35,7 @@ export function envelopeOf(event: Event): unknown {
   return JSON.parse(hasEnvelope(event.format) ? raw : `${envelopeHead(event)}${raw}}`)
 }
 
+const NOTHING: Beside = {}
 const CLOSE = 0x7d
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
@@ -46,11 +54,13 @@ function envelopeHead(event: Event): string {
   )
 }
 
-function trunklineOf(event: Event): string {
+function trunklineOf(event: Event, beside: Beside): string {
   let text =
     `{"id":${JSON.stringify(event.id)},"format":"${event.format}","topic":${JSON.stringify(event.topic)},` +
     `"occurredAtMs":${event.occurredAtMs},"publishedAtMs":${event.publishedAtMs},"receivedAtMs":${event.receivedAtMs}`
-  if (event.marks.length > 0) text += `,"marks":${JSON.stringify(event.marks)}`
+  const marks = beside.marks === undefined || beside.marks.length === 0 ? event.marks : [...event.marks, ...beside.marks]
+  if (marks.length > 0) text += `,"marks":${JSON.stringify(marks)}`
+  if (beside.names !== undefined && beside.names !== null) text += `,"names":${JSON.stringify(beside.names)}`
   if (event.failure !== null) text += `,"failure":${JSON.stringify(event.failure)}`
   if (event.duplicateOf !== null) text += `,"duplicateOf":${JSON.stringify(event.duplicateOf)}`
   return text + '}'

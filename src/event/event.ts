@@ -43,6 +43,8 @@ export type Mark =
   | 'topic.unknown'
   /** `topicName` does not align with the template in `detail-type`. */
   | 'topic.mismatch'
+  /** Reconstructed from the REST API for a gap in the notifications: only fields that the API gives. */
+  | 'backfill'
   /** Delivered after a later event of the same entity (redrive of a dead letter on an ordered route). */
   | 'order.late'
   /** Delivered again on request. */

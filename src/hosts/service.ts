@@ -7,20 +7,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { type Logger, pino } from 'pino'
-import type { Config, RouteConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { shownSink } from '../config/print.ts'
-import { routeRevision } from '../config/revision.ts'
 import { TrunklineError } from '../errors.ts'
-import { toDocument } from '../event/document.ts'
-import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import { Log } from '../log/log.ts'
-import { verdictDedupe } from '../pipeline/dedupe.ts'
-import { matchStage } from '../pipeline/match.ts'
-import type { Stage } from '../pipeline/outcome.ts'
-import { compileTopics } from '../pipeline/topic-pattern.ts'
-import type { Definition } from '../routes/explain.ts'
 import { Ledger } from '../routes/ledger.ts'
-import { Route } from '../routes/route.ts'
+import type { Route } from '../routes/route.ts'
 import { Access, hashToken, isLoopback, readOrMakeToken } from './access.ts'
 import { sendError } from './answer.ts'
 import { api } from './api.ts'
@@ -29,9 +21,11 @@ import { type DataDir, takeDataDir } from './data-dir.ts'
 import { housekeep } from './housekeeping.ts'
 import { Intake } from './intake.ts'
 import { metrics } from './metrics.ts'
+import { openRoute } from './open-route.ts'
 import { page } from './page.ts'
+import { explainFull, reportRecovery, warnOfLeftRoutes } from './reports.ts'
 import { playCalls } from './simulated-calls.ts'
-import { createSink } from './sinks.ts'
+import { stats } from './stats.ts'
 import { VERSION } from './version.ts'
 
 export type ServiceOptions = {
@@ -61,7 +55,6 @@ export type Service = {
 const DRAIN_MS = 10_000
 const MIN_CHECK_MS = 50
 const MAX_CHECK_MS = 2_000
-const BATCH_GAP_MS = 4
 
 /** Starts the service; rejects with a coded error, having started nothing, when it must not run. */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -134,7 +127,7 @@ async function run(
     )
 
   const routes = new Map<string, Route>()
-  for (const routeConfig of config.routes) routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger }))
+  for (const routeConfig of config.routes) routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger, namesIn: null }))
   for (const route of routes.values()) {
     await route.start()
     opened.push(() => route.stop(0))
@@ -221,26 +214,6 @@ async function run(
   return result
 }
 
-function openRoute(config: RouteConfig, rooms: { log: Log; ledger: Ledger; logger: Logger }): Route {
-  const { log, ledger, logger } = rooms
-  const clock = systemClock
-  const warn = (code: string, message: string): void => logger.warn({ code, route: config.name }, message)
-  ledger.createRoute(config.name, config.from === 'earliest' ? log.events.firstSeq : log.events.nextSeq)
-  const definition: Definition = { topics: config.topics, dedupe: config.dedupe }
-  ledger.revise(config.name, ledger.route(config.name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
-  const shaping: Stage[] = []
-  if (config.topics !== null) shaping.push(matchStage(compileTopics(config.topics, KNOWN_TOPICS)))
-  if (config.dedupe) shaping.push(verdictDedupe)
-  const sink = createSink(config.sink, {
-    clock,
-    document: toDocument,
-    name: config.name,
-    version: VERSION,
-    warn: (message) => warn('sink.warning', message),
-  })
-  return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
-}
-
 function dispatch(
   request: IncomingMessage,
   response: ServerResponse,
@@ -278,79 +251,4 @@ function listen(server: Server, host: string, port: number): Promise<string> {
       resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`)
     })
   })
-}
-
-function reportRecovery(log: Log, logger: Logger): void {
-  const { tornBytes, damagedRecords, damagedBytes } = log.recovery
-  if (tornBytes > 0)
-    logger.warn(
-      { code: 'log.torn_tail', bytes: tornBytes },
-      'the log ended in a torn record (never acknowledged); it was cut and kept under damaged/',
-    )
-  if (damagedRecords > 0 || damagedBytes > 0)
-    logger.error(
-      { code: 'log.damaged', records: damagedRecords, bytes: damagedBytes },
-      'records of the log are damaged or missing and were skipped; run `trunkline fsck`',
-    )
-}
-
-/** Events of a route that was taken out of the configuration (or renamed) wait for nobody: the operator must know. */
-function warnOfLeftRoutes(ledger: Ledger, routes: ReadonlyMap<string, Route>, log: Log, logger: Logger): void {
-  const dead = ledger.deadLetters()
-  for (const name of ledger.routeNames()) {
-    const state = routes.has(name) ? null : ledger.route(name)
-    if (state === null) continue
-    const unsettled = Math.max(0, log.events.nextSeq - Math.max(state.position, log.events.firstSeq)) + state.pending.length
-    const letters = dead.get(name) ?? 0
-    if (unsettled + letters > 0)
-      logger.warn(
-        { code: 'route.not_configured', route: name, unsettled, deadLetters: letters },
-        'a route that ran here is not in the configuration: its events are kept only as long as the other routes need them',
-      )
-  }
-}
-
-/** A full log is some route's doing: say which. */
-function explainFull(error: TrunklineError, routes: ReadonlyMap<string, Route>): TrunklineError {
-  if (error.code !== 'log.full') return error
-  const slowest = [...routes.values()].sort((a, b) => a.neededSeq - b.neededSeq)[0]
-  if (slowest === undefined) return error
-  return new TrunklineError(error.code, `${error.message}: route ${slowest.name} has ${slowest.status().lag} events to go`, error.hint)
-}
-
-function stats(o: {
-  config: Config
-  mode: string
-  log: Log
-  ledger: Ledger
-  intake: Intake
-  routes: ReadonlyMap<string, Route>
-  startedAtMs: number
-  nowMs: number
-}): object {
-  const { log, intake } = o
-  const dead = o.ledger.deadLetters()
-  return {
-    version: VERSION,
-    mode: o.mode,
-    startedAtMs: o.startedAtMs,
-    uptimeMs: o.nowMs - o.startedAtMs,
-    rssBytes: process.memoryUsage.rss(),
-    intake: { requests: intake.requests, refused: intake.refused, ...log.counters, pendingBytes: log.pendingBytes },
-    log: {
-      id: log.logId,
-      firstSeq: log.events.firstSeq,
-      nextSeq: log.events.nextSeq,
-      bytes: log.totalBytes,
-      maxBytes: o.config.log.maxBytes,
-      recovery: log.recovery,
-    },
-    quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },
-    routes: Object.fromEntries(
-      [...o.routes].map(([name, route]) => [
-        name,
-        { ...route.status(), deadLetters: dead.get(name) ?? 0, lastDeliveredAtMs: route.lastDeliveredAtMs },
-      ]),
-    ),
-  }
 }

@@ -42,23 +42,45 @@ export type RouteHistory = {
 }
 
 /** The part of a route's definition that pure verdicts depend on; stored with each revision. */
-export type Definition = { readonly topics: readonly string[] | null; readonly dedupe: boolean }
+export type Definition = {
+  readonly topics: readonly string[] | null
+  readonly dedupe: boolean
+  readonly backfill: boolean
+  readonly validate: boolean
+}
+
+/** What validation says of an event now, in words; null when it fits. */
+export type Findings = (event: Event) => string | null
+
+const ANYTHING: Definition = { topics: null, dedupe: true, backfill: false, validate: false }
 
 /** Explains one event on one route. `route` is null for a route that is no longer configured. */
-export function explainOnRoute(ledger: Ledger, name: string, route: Route | null, seq: number, event: Event): RouteHistory {
+export function explainOnRoute(
+  ledger: Ledger,
+  name: string,
+  route: Route | null,
+  seq: number,
+  event: Event,
+  findings: Findings | null = null,
+): RouteHistory {
   const history = ledger.history(name, seq)
   const revision = ledger.revisionAt(name, seq)
-  const definition: Definition = revision === null ? { topics: null, dedupe: true } : (JSON.parse(revision.definition) as Definition)
+  const definition: Definition = revision === null ? ANYTHING : (JSON.parse(revision.definition) as Definition)
   const base = { route: name, revision: revision?.revision ?? null, history }
   const state = stateOf(ledger, name)
   if (state === null || seq < state.startedSeq) return { ...base, outcome: 'not_offered', reason: 'route.began_later', stages: [] }
 
   const stages: StageNote[] = []
-  const matched = definition.topics === null || compileTopics(definition.topics, KNOWN_TOPICS).matches(event.topic)
-  stages.push({ stage: 'match', outcome: matched ? 'keep' : 'drop', reason: matched ? null : 'match.topic', derived: true })
+  const unmatched = unmatchedBy(definition, event)
+  stages.push({ stage: 'match', outcome: unmatched === null ? 'keep' : 'drop', reason: unmatched, derived: true })
   const expired = ledger.get('SELECT reason FROM expired WHERE route = ? AND from_seq <= ? AND to_seq >= ?', name, seq, seq)
   if (expired !== undefined) return { ...base, outcome: 'dropped', reason: String(expired['reason']), stages: [] }
-  if (!matched) return { ...base, outcome: 'not_matched', reason: 'match.topic', stages }
+  if (unmatched !== null) return { ...base, outcome: 'not_matched', reason: unmatched, stages }
+  if (definition.validate && findings !== null) {
+    const dead = history.find((h) => h.stage === 'validate' && h.what === 'dead')
+    const reason = dead === undefined ? findings(event) : (dead.detail ?? dead.reason)
+    stages.push({ stage: 'validate', outcome: dead === undefined ? 'keep' : 'dead', reason, derived: dead === undefined })
+  }
   const duplicate = definition.dedupe && event.duplicateOf !== null
   stages.push({
     stage: 'dedupe',
@@ -72,6 +94,12 @@ export function explainOnRoute(ledger: Ledger, name: string, route: Route | null
   const known = outcome === 'delivered' ? 'keep' : outcome
   stages.push({ stage: 'deliver', outcome: known, reason, derived: outcome === 'delivered' && history.at(-1)?.what !== 'delivered' })
   return { ...base, outcome, reason, stages }
+}
+
+/** Why the route does not take the event, or null when it does. */
+function unmatchedBy(definition: Definition, event: Event): string | null {
+  if (definition.topics !== null && !compileTopics(definition.topics, KNOWN_TOPICS).matches(event.topic)) return 'match.topic'
+  return !definition.backfill && event.marks.includes('backfill') ? 'match.backfill' : null
 }
 
 /** The outcome alone, for lists. */

@@ -181,7 +181,8 @@ export class Life {
     const config = routeConfig(overrides)
     const reader = more.reader ?? log.reader
     this.ledger.createRoute(config.name, config.from === 'earliest' ? reader.firstSeq : reader.nextSeq)
-    const definition: Definition = { topics: config.topics, dedupe: config.dedupe }
+    const { topics, dedupe, backfill, validate } = config
+    const definition: Definition = { topics, dedupe, backfill, validate }
     this.ledger.revise(
       config.name,
       this.ledger.route(config.name)?.position ?? 0,
@@ -190,7 +191,7 @@ export class Life {
       clock.nowMs(),
     )
     const shaping: Stage[] = []
-    if (config.topics !== null) shaping.push(matchStage(compileTopics(config.topics, KNOWN_TOPICS)))
+    shaping.push(matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), backfill }))
     if (config.dedupe) shaping.push(verdictDedupe)
     const route = new Route({
       config,

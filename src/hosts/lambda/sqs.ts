@@ -88,7 +88,7 @@ async function start(options: SqsOptions, clock: Clock, warn: (code: string, mes
     route,
     decode: { maxBytes: DEFAULT_MAX_BYTES, ...(orgId === null ? {} : { orgId }) },
     windowMs: config.dedupe.windowMs ?? config.log.maxAgeMs,
-    match: matchStage(topics),
+    match: matchStage({ topics, backfill: route.backfill }),
     deliver: deliverStage(sink),
   }
 }

@@ -1,0 +1,56 @@
+/** A route from its configuration: the stages in their order, the sink, and what is delivered of an event. */
+import type { Logger } from 'pino'
+import type { RouteConfig } from '../config/config.ts'
+import { routeRevision } from '../config/revision.ts'
+import { toDocument } from '../event/document.ts'
+import type { Event } from '../event/event.ts'
+import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import type { Log } from '../log/log.ts'
+import { verdictDedupe } from '../pipeline/dedupe.ts'
+import { matchStage } from '../pipeline/match.ts'
+import type { Stage } from '../pipeline/outcome.ts'
+import { compileTopics } from '../pipeline/topic-pattern.ts'
+import type { Definition } from '../routes/explain.ts'
+import type { Ledger } from '../routes/ledger.ts'
+import { Route } from '../routes/route.ts'
+import { systemClock } from './clock.ts'
+import { createSink } from './sinks.ts'
+import { VERSION } from './version.ts'
+
+export type RouteRooms = {
+  readonly log: Log
+  readonly ledger: Ledger
+  readonly logger: Logger
+  /** Names of the ids in an event's body; null when there is no directory. */
+  readonly namesIn: ((event: Event) => Readonly<Record<string, unknown>> | null) | null
+}
+
+const BATCH_GAP_MS = 4
+
+/** Makes the route and records its definition; nothing runs yet. */
+export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
+  const { log, ledger, logger } = rooms
+  const { name, topics, dedupe, backfill, validate } = config
+  const clock = systemClock
+  const warn = (code: string, message: string): void => logger.warn({ code, route: name }, message)
+  ledger.createRoute(name, config.from === 'earliest' ? log.events.firstSeq : log.events.nextSeq)
+  const definition: Definition = { topics, dedupe, backfill, validate }
+  ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
+  const shaping: Stage[] = [matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), backfill })]
+  if (dedupe) shaping.push(verdictDedupe)
+  const sink = createSink(config.sink, {
+    clock,
+    document: documentOf(config, rooms),
+    name,
+    version: VERSION,
+    warn: (message) => warn('sink.warning', message),
+  })
+  return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
+}
+
+/** What is delivered: the event, with the names behind its ids where the route has them. */
+function documentOf({ names }: RouteConfig, { namesIn }: RouteRooms): (event: Event) => Uint8Array {
+  const named = names ? namesIn : null
+  if (named === null) return toDocument
+  return (event) => toDocument(event, { names: named(event) })
+}

@@ -1,0 +1,45 @@
+/** What an operator must know about the state that a start found. */
+import type { Logger } from 'pino'
+import { TrunklineError } from '../errors.ts'
+import type { Log } from '../log/log.ts'
+import type { Ledger } from '../routes/ledger.ts'
+import type { Route } from '../routes/route.ts'
+
+/** Says what opening the log cut or skipped. */
+export function reportRecovery(log: Log, logger: Logger): void {
+  const { tornBytes, damagedRecords, damagedBytes } = log.recovery
+  if (tornBytes > 0)
+    logger.warn(
+      { code: 'log.torn_tail', bytes: tornBytes },
+      'the log ended in a torn record (never acknowledged); it was cut and kept under damaged/',
+    )
+  if (damagedRecords > 0 || damagedBytes > 0)
+    logger.error(
+      { code: 'log.damaged', records: damagedRecords, bytes: damagedBytes },
+      'records of the log are damaged or missing and were skipped; run `trunkline fsck`',
+    )
+}
+
+/** Events of a route that was taken out of the configuration (or renamed) wait for nobody: the operator must know. */
+export function warnOfLeftRoutes(ledger: Ledger, routes: ReadonlyMap<string, Route>, log: Log, logger: Logger): void {
+  const dead = ledger.deadLetters()
+  for (const name of ledger.routeNames()) {
+    const state = routes.has(name) ? null : ledger.route(name)
+    if (state === null) continue
+    const unsettled = Math.max(0, log.events.nextSeq - Math.max(state.position, log.events.firstSeq)) + state.pending.length
+    const letters = dead.get(name) ?? 0
+    if (unsettled + letters > 0)
+      logger.warn(
+        { code: 'route.not_configured', route: name, unsettled, deadLetters: letters },
+        'a route that ran here is not in the configuration: its events are kept only as long as the other routes need them',
+      )
+  }
+}
+
+/** A full log is some route's doing: say which. */
+export function explainFull(error: TrunklineError, routes: ReadonlyMap<string, Route>): TrunklineError {
+  if (error.code !== 'log.full') return error
+  const slowest = [...routes.values()].sort((a, b) => a.neededSeq - b.neededSeq)[0]
+  if (slowest === undefined) return error
+  return new TrunklineError(error.code, `${error.message}: route ${slowest.name} has ${slowest.status().lag} events to go`, error.hint)
+}

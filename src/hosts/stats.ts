@@ -1,0 +1,44 @@
+/** The answer of `GET /v1/stats`. */
+import type { Config } from '../config/config.ts'
+import type { Log } from '../log/log.ts'
+import type { Ledger } from '../routes/ledger.ts'
+import type { Route } from '../routes/route.ts'
+import type { Intake } from './intake.ts'
+import { VERSION } from './version.ts'
+
+export function stats(o: {
+  config: Config
+  mode: string
+  log: Log
+  ledger: Ledger
+  intake: Intake
+  routes: ReadonlyMap<string, Route>
+  startedAtMs: number
+  nowMs: number
+}): object {
+  const { log, intake } = o
+  const dead = o.ledger.deadLetters()
+  return {
+    version: VERSION,
+    mode: o.mode,
+    startedAtMs: o.startedAtMs,
+    uptimeMs: o.nowMs - o.startedAtMs,
+    rssBytes: process.memoryUsage.rss(),
+    intake: { requests: intake.requests, refused: intake.refused, ...log.counters, pendingBytes: log.pendingBytes },
+    log: {
+      id: log.logId,
+      firstSeq: log.events.firstSeq,
+      nextSeq: log.events.nextSeq,
+      bytes: log.totalBytes,
+      maxBytes: o.config.log.maxBytes,
+      recovery: log.recovery,
+    },
+    quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },
+    routes: Object.fromEntries(
+      [...o.routes].map(([name, route]) => [
+        name,
+        { ...route.status(), deadLetters: dead.get(name) ?? 0, lastDeliveredAtMs: route.lastDeliveredAtMs },
+      ]),
+    ),
+  }
+}
