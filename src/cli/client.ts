@@ -31,10 +31,11 @@ export interface Client {
   /** Without a slash at the end. */
   readonly url: string
   /** Any answer, whatever its status; rejects with `client.unreachable` when there is none. */
-  call(method: 'GET' | 'POST', path: string, call?: Call): Promise<Answer>
+  call(method: 'GET' | 'POST' | 'PUT', path: string, call?: Call): Promise<Answer>
   /** The JSON of a 2xx answer; rejects with the service's own problem otherwise. */
   get(path: string, query?: Query, signal?: AbortSignal): Promise<unknown>
   post(path: string, value: unknown): Promise<unknown>
+  put(path: string, value: unknown): Promise<unknown>
 }
 
 export const DEFAULT_URL = 'http://127.0.0.1:4680'
@@ -62,11 +63,17 @@ export function clientOf(io: Io, options: ClientOptions): Client {
       return successOf(await client.call('GET', `${path}${queryText(query)}`, signal === undefined ? {} : { signal }), url)
     },
     async post(path, value) {
-      const bytes = new TextEncoder().encode(JSON.stringify(value))
-      return successOf(await client.call('POST', path, { body: { type: 'application/json', bytes } }), url)
+      return successOf(await client.call('POST', path, { body: jsonBody(value) }), url)
+    },
+    async put(path, value) {
+      return successOf(await client.call('PUT', path, { body: jsonBody(value) }), url)
     },
   }
   return client
+}
+
+function jsonBody(value: unknown): { readonly type: string; readonly bytes: Uint8Array } {
+  return { type: 'application/json', bytes: new TextEncoder().encode(JSON.stringify(value)) }
 }
 
 /** What an answer that is no success says, in the service's words where it has any. */

@@ -10,6 +10,9 @@ import { type Logger, pino } from 'pino'
 import type { Config } from '../config/config.ts'
 import { shownSink } from '../config/print.ts'
 import { TrunklineError } from '../errors.ts'
+import { isKnownTopic, nearestTopics } from '../event/topics.ts'
+import { Flags } from '../flags/flags.ts'
+import { sqliteFlags } from '../flags/sqlite-flags.ts'
 import { Log } from '../log/log.ts'
 import { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
@@ -18,6 +21,7 @@ import { sendError } from './answer.ts'
 import { api } from './api.ts'
 import { systemClock } from './clock.ts'
 import { type DataDir, takeDataDir } from './data-dir.ts'
+import { flagsApi } from './flags-api.ts'
 import { housekeep } from './housekeeping.ts'
 import { Intake } from './intake.ts'
 import { metrics } from './metrics.ts'
@@ -128,6 +132,8 @@ async function run(
 
   const routes = new Map<string, Route>()
   for (const routeConfig of config.routes) routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger, namesIn: null }))
+  const flags = new Flags(sqliteFlags(ledger))
+  pauseByFlags(flags, config, routes)
   for (const route of routes.values()) {
     await route.start()
     opened.push(() => route.stop(0))
@@ -168,6 +174,15 @@ async function run(
         })),
         accepted: log.counters.accepted,
       }),
+  })
+  flagsApi(app, {
+    flags,
+    subjects: {
+      routes: [...routes.keys()],
+      versionsOf: () => [],
+      nearestTopics: (topic) => (isKnownTopic(topic) ? [] : nearestTopics(topic, 3)),
+    },
+    nowMs: clock.nowMs,
   })
   const access = new Access({ tokenHash, hosts: [config.http.host, ...config.http.allowHosts] })
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
@@ -212,6 +227,20 @@ async function run(
     stopped: fatal.promise,
   }
   return result
+}
+
+/** A route's pause is what its flag says, else what the configuration says; now and whenever the flag changes. */
+function pauseByFlags(flags: Flags, config: Config, routes: ReadonlyMap<string, Route>): void {
+  const apply = (name: string): void => {
+    const route = routes.get(name)
+    const configured = config.routes.find((r) => r.name === name)?.paused ?? false
+    const flag = flags.get({ flag: 'route.paused', route: name })
+    if (route !== undefined) route.paused = flag === null ? configured : flag === true
+  }
+  for (const name of routes.keys()) apply(name)
+  flags.onChange((change) => {
+    if (change.flag === 'route.paused') apply(change.route)
+  })
 }
 
 function dispatch(
