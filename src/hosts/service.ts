@@ -22,6 +22,8 @@ import { api } from './api.ts'
 import { systemClock } from './clock.ts'
 import { type DataDir, takeDataDir } from './data-dir.ts'
 import { flagsApi } from './flags-api.ts'
+import { GapBook } from './gap-book.ts'
+import { gapsApi } from './gaps-api.ts'
 import { housekeep } from './housekeeping.ts'
 import { Intake } from './intake.ts'
 import { metrics } from './metrics.ts'
@@ -184,6 +186,8 @@ async function run(
     },
     nowMs: clock.nowMs,
   })
+  const gaps = new GapBook(ledger)
+  gapsApi(app, gaps)
   const access = new Access({ tokenHash, hosts: [config.http.host, ...config.http.allowHosts] })
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
   const { headersTimeoutMs, requestTimeoutMs } = config.http
