@@ -49,6 +49,13 @@ export type Mark =
   | 'order.late'
   /** Delivered again on request. */
   | 'redriven'
+  /** Drift that the policy tags: the topic is unknown, or `topicName` does not fit it. */
+  | 'drift.unknown_topic'
+  | 'drift.topic_mismatch'
+  /** Drift that the policy tags: the body has a field of another type, a new field, or a new value of an enum. */
+  | 'drift.changed_type'
+  | 'drift.new_field'
+  | 'drift.new_value'
 
 export type DecodedEvent = {
   readonly format: EventFormat
