@@ -28,13 +28,18 @@ export type Centre = {
 
 /** One thing that Genesys publishes, before any fault is added to it. */
 export type Emission = {
+  /** Counts the emissions taken, from 0. */
+  readonly number: number
   /** When it is published, epoch ms; never falls from one emission to the next. */
   readonly publishedAtMs: number
   /** Topic template. */
   readonly topic: string
   /** Topic with ids. */
   readonly topicName: string
+  /** Parsed when first asked for. */
   readonly body: Readonly<Record<string, unknown>>
+  /** The body as JSON. */
+  readonly bodyText: string
   readonly correlationId: string
 }
 
