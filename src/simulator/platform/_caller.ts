@@ -69,12 +69,12 @@ export async function scene(t: TestContext, options: SceneOptions): Promise<Scen
       const frames: unknown[] = []
       socket.on('message', (data) => frames.push(JSON.parse((data as Buffer).toString())))
       socket.on('error', () => undefined)
-      const closed = once(socket, 'close').then(([code]) => code as number)
+      const closed = new Promise<number>((resolve) => socket.on('close', resolve))
       await once(socket, 'open')
       return {
         socket,
         frames,
-        ids: () => frames.flatMap((frame) => (frame as { metadata?: { CorrelationId: string } }).metadata?.CorrelationId ?? []),
+        ids: () => frames.flatMap(idOf),
         send: (frame) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
         async settled() {
           const before = frames.length
@@ -95,6 +95,12 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Answered
   const response = await fetch(url, init)
   const text = await response.text()
   return { status: response.status, headers: response.headers, text, body: jsonOf(text) }
+}
+
+/** The CorrelationId of a frame that is an event. */
+function idOf(frame: unknown): readonly string[] {
+  const { topicName, metadata } = (frame ?? {}) as { topicName?: string; metadata?: { CorrelationId: string } }
+  return metadata === undefined || topicName?.startsWith('v2.system.') === true ? [] : [metadata.CorrelationId]
 }
 
 /** The message of a `channel.metadata` frame. */

@@ -103,7 +103,7 @@ test('Retry-After may be left out; the reset is always there', async (t) => {
     await call('GET', '/api/v2/organizations/me')
     const answers = await Promise.all(Array.from({ length: 40 }, () => call('GET', '/api/v2/organizations/me')))
     const said = new Set(answers.map(({ headers }) => headers.has('retry-after')))
-    assert.deepEqual([...said].toSorted(), expected, retryAfter)
+    assert.deepEqual(said, new Set(expected), retryAfter)
     assert.ok(answers.every(({ status, headers }) => status === 429 && Number(headers.get('inin-ratelimit-reset')) > 0))
   }
 })
