@@ -163,7 +163,10 @@ test('an integration is created, configured under its version, switched on, and 
   const put = await call('PUT', current, { version: 1, name: 'Events', properties })
   assert.deepEqual([put.status, (put.body as { version: number }).version], [200, 2])
   const race = await Promise.all([call('PUT', current, { version: 2, properties }), call('PUT', current, { version: 2, properties })])
-  assert.deepEqual(race.map(({ status }) => status).toSorted((a, b) => a - b), [200, 409])
+  assert.deepEqual(
+    race.map(({ status }) => status).toSorted((a, b) => a - b),
+    [200, 409],
+  )
 
   assert.equal(await code(), 'ACTIVATING')
   await clock.advance(10_000)
