@@ -22,8 +22,17 @@ export function scriptedCentre(options: { readonly users?: number; readonly queu
   const due: Emission[] = []
   const details = new Map<string, ConversationDetail>()
   let nowMs = 0
+  let said = 0
   const say: ScriptedCentre['say'] = (topicName, atMs, body = {}) => {
-    const emission = { publishedAtMs: atMs, topic: templateOf(topicName).topic, topicName, body, correlationId: 'the-same-for-all' }
+    const emission = {
+      number: said++,
+      publishedAtMs: atMs,
+      topic: templateOf(topicName).topic,
+      topicName,
+      body,
+      bodyText: JSON.stringify(body),
+      correlationId: 'the-same-for-all',
+    }
     const later = due.findIndex(({ publishedAtMs }) => publishedAtMs > atMs)
     due.splice(later < 0 ? due.length : later, 0, emission)
   }

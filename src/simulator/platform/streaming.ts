@@ -61,7 +61,8 @@ export class Streaming {
     const sockets = subscribers.flatMap(({ socket }) => (socket?.healthy === true ? [socket] : []))
     if (sockets.length === 0) return deliveries.unsent(what, lostTo ?? subscribers.find(({ down }) => down !== null)?.down ?? null)
     const sent = deliveries.sent(what, sockets.length)
-    const text = JSON.stringify({ topicName, version: '2', eventBody: emission.body, metadata: { CorrelationId: what.correlationId } })
+    const metadata = `"metadata":{"CorrelationId":"${what.correlationId}"}`
+    const text = `{"topicName":${JSON.stringify(topicName)},"version":"2","eventBody":${emission.bodyText},${metadata}}`
     for (const socket of sockets) socket.send(text, sent)
   }
 
