@@ -9,7 +9,7 @@ import type { LogRecord } from '../log/reader.ts'
 import { type EventQuery, search } from '../log/search.ts'
 import { type DeadLetterFilter, findDeadLetter, listDeadLetters, redrive } from '../recovery/dead-letters.ts'
 import { findQuarantined, listQuarantine } from '../recovery/quarantine.ts'
-import { ROUTE_OUTCOMES, explainOnRoute, outcomeOnRoute } from '../routes/explain.ts'
+import { type Findings, ROUTE_OUTCOMES, explainOnRoute, outcomeOnRoute } from '../routes/explain.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import { Params } from './params.ts'
@@ -24,6 +24,8 @@ export type ApiOptions = {
   readonly stats: () => object
   readonly metrics: () => Promise<string>
   readonly page: () => string
+  /** What validation says of an event now, in words; null when it fits. */
+  readonly findings: Findings
 }
 
 const MAX_LIMIT = 1000
@@ -235,7 +237,7 @@ async function wholeHistory(o: ApiOptions, record: LogRecord): Promise<object> {
       if (receipts.length >= MAX_LIMIT) break
     }
   const names = new Set([...o.routes.keys(), ...o.ledger.routeNames()])
-  const routes = [...names].map((name) => explainOnRoute(o.ledger, name, o.routes.get(name) ?? null, record.seq, event))
+  const routes = [...names].map((name) => explainOnRoute(o.ledger, name, o.routes.get(name) ?? null, record.seq, event, o.findings))
   return {
     ...summary(event),
     via: frameEvent(record.buffer, record.at).via,

@@ -15,12 +15,14 @@ import type { Ledger } from '../routes/ledger.ts'
 import { Route } from '../routes/route.ts'
 import { systemClock } from './clock.ts'
 import { createSink } from './sinks.ts'
+import type { Validation } from './validation.ts'
 import { VERSION } from './version.ts'
 
 export type RouteRooms = {
   readonly log: Log
   readonly ledger: Ledger
   readonly logger: Logger
+  readonly validation: Validation
   /** Names of the ids in an event's body; null when there is no directory. */
   readonly namesIn: ((event: Event) => Readonly<Record<string, unknown>> | null) | null
 }
@@ -29,7 +31,7 @@ const BATCH_GAP_MS = 4
 
 /** Makes the route and records its definition; nothing runs yet. */
 export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
-  const { log, ledger, logger } = rooms
+  const { log, ledger, logger, validation } = rooms
   const { name, topics, dedupe, backfill, validate } = config
   const clock = systemClock
   const warn = (code: string, message: string): void => logger.warn({ code, route: name }, message)
@@ -37,6 +39,7 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
   const definition: Definition = { topics, dedupe, backfill, validate }
   ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
   const shaping: Stage[] = [matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), backfill })]
+  if (validate) shaping.push(validation.stage)
   if (dedupe) shaping.push(verdictDedupe)
   const sink = createSink(config.sink, {
     clock,
@@ -48,9 +51,10 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
   return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
 }
 
-/** What is delivered: the event, with the names behind its ids where the route has them. */
-function documentOf({ names }: RouteConfig, { namesIn }: RouteRooms): (event: Event) => Uint8Array {
+/** What is delivered: the event with the marks of validation and the names behind its ids, where the route has them. */
+function documentOf({ validate, names }: RouteConfig, { validation, namesIn }: RouteRooms): (event: Event) => Uint8Array {
   const named = names ? namesIn : null
-  if (named === null) return toDocument
-  return (event) => toDocument(event, { names: named(event) })
+  if (!validate && named === null) return toDocument
+  return (event) =>
+    toDocument(event, { ...(validate ? { marks: validation.marksOf(event) } : {}), ...(named === null ? {} : { names: named(event) }) })
 }

@@ -14,6 +14,7 @@ import { isKnownTopic, nearestTopics } from '../event/topics.ts'
 import { Flags } from '../flags/flags.ts'
 import { sqliteFlags } from '../flags/sqlite-flags.ts'
 import { Log } from '../log/log.ts'
+import { describeFindings } from '../pipeline/validate.ts'
 import { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import { Access, hashToken, isLoopback, readOrMakeToken } from './access.ts'
@@ -21,6 +22,7 @@ import { sendError } from './answer.ts'
 import { api } from './api.ts'
 import { systemClock } from './clock.ts'
 import { type DataDir, takeDataDir } from './data-dir.ts'
+import { DriftWatcher } from './drift-watcher.ts'
 import { flagsApi } from './flags-api.ts'
 import { GapBook } from './gap-book.ts'
 import { gapsApi } from './gaps-api.ts'
@@ -32,6 +34,7 @@ import { page } from './page.ts'
 import { explainFull, reportRecovery, warnOfLeftRoutes } from './reports.ts'
 import { playCalls } from './simulated-calls.ts'
 import { stats } from './stats.ts'
+import { Validation } from './validation.ts'
 import { VERSION } from './version.ts'
 
 export type ServiceOptions = {
@@ -132,17 +135,33 @@ async function run(
       'the log holds events, but ledger.db was missing: progress and dead letters are gone, and each route begins anew as its `from` says',
     )
 
-  const routes = new Map<string, Route>()
-  for (const routeConfig of config.routes) routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger, namesIn: null }))
+  const warn = (code: string, message: string): void => logger.warn({ code }, message)
   const flags = new Flags(sqliteFlags(ledger))
+  const validation = await Validation.open({ schemas: config.schemas, flags, warn })
+  const routes = new Map<string, Route>()
+  for (const routeConfig of config.routes)
+    routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger, validation, namesIn: null }))
   pauseByFlags(flags, config, routes)
   for (const route of routes.values()) {
     await route.start()
     opened.push(() => route.stop(0))
   }
   warnOfLeftRoutes(ledger, routes, log, logger)
+  const stopping = new AbortController()
+  const drift = new DriftWatcher({
+    log: log.events,
+    ledger,
+    restore: (report) => validation.restoreReport(report),
+    fold: (event) => validation.fold(event),
+    report: () => validation.storedReport(),
+    clock,
+    tickMs: () => performance.now(),
+    warn,
+    signal: stopping.signal,
+  })
   const unsubscribe = log.onCommitted(() => {
     for (const route of routes.values()) route.wake()
+    drift.wake()
   })
 
   let ready = true
@@ -159,6 +178,7 @@ async function run(
     ledger,
     routes,
     nowMs: clock.nowMs,
+    findings: (event) => describeFindings(validation.assess(event)),
     ready: () => ({ ok: ready, reasons: ready ? [] : ['stopping'] }),
     stats: () => stats({ config, mode, log, ledger, intake, routes, startedAtMs, nowMs: clock.nowMs() }),
     metrics: metrics({ log, ledger, routes, intake, maxBytes: config.log.maxBytes }),
@@ -181,7 +201,7 @@ async function run(
     flags,
     subjects: {
       routes: [...routes.keys()],
-      versionsOf: () => [],
+      versionsOf: (topic) => validation.registry.versions(topic).map(({ version }) => version),
       nearestTopics: (topic) => (isKnownTopic(topic) ? [] : nearestTopics(topic, 3)),
     },
     nowMs: clock.nowMs,
@@ -202,8 +222,7 @@ async function run(
   server.keepAliveTimeout = 65_000
   url.value = await listen(server, config.http.host, config.http.port)
 
-  const stopping = new AbortController()
-  const background = [housekeep({ config, log, ledger, routes, logger, signal: stopping.signal })]
+  const background = [drift.run(), housekeep({ config, log, ledger, routes, logger, signal: stopping.signal })]
   if (options.simulate) background.push(playCalls(log, stopping.signal))
   logger.info({ url: url.value, mode, routes: [...routes.keys()], dataDir: config.dataDir, version: VERSION }, 'ready')
 

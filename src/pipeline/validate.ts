@@ -26,7 +26,7 @@ export function validateStage(options: ValidateOptions): ValidateStage {
         const findings = options.assess(event)
         if (findings.length === 0) return KEEP
         const { action, because } = options.decide(event.topic, findings)
-        return action === 'quarantine' ? dead('validate.quarantined', detailOf(because)) : KEEP
+        return action === 'quarantine' ? dead('validate.quarantined', describeFindings(because)) : KEEP
       }),
     marksOf(event) {
       const findings = options.assess(event)
@@ -51,8 +51,9 @@ const MARKS: Readonly<Record<DriftClass, Mark | null>> = {
 
 const MAX_NAMED = 5
 
-/** `new_field newThing, new_value mediaType: HOLOGRAM`: names only, as findings have nothing else. */
-function detailOf(findings: readonly Finding[]): string {
+/** `new_field newThing, new_value mediaType: HOLOGRAM`: names only, as findings have nothing else. Null for none. */
+export function describeFindings(findings: readonly Finding[]): string | null {
+  if (findings.length === 0) return null
   const named = findings.slice(0, MAX_NAMED).map(({ class: drift, path, detail }) => {
     const at = path === '' ? drift : `${drift} ${path}`
     return detail === null ? at : `${at}: ${detail}`

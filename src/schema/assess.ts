@@ -14,8 +14,8 @@ export interface Validators {
   validatorOf(topic: string): Validator | null
 }
 
-/** The findings of one event; the same list as long as the same schemas are in force. Never throws. */
-export type Assess = (event: Event) => readonly Finding[]
+/** The findings of one event, whose body may be handed in by who has it; the same list as long as the same schemas are in force. Never throws. */
+export type Assess = (event: Event, body?: unknown) => readonly Finding[]
 
 export type AssessOptions = {
   /** How many events are remembered. */
@@ -27,7 +27,7 @@ export function assessWith(validators: Validators, options: AssessOptions = { re
   let known = new Map<string, readonly Finding[]>()
   let older = new Map<string, readonly Finding[]>()
   let revision = validators.revision
-  return (event) => {
+  return (event, body) => {
     if (validators.revision !== revision) {
       revision = validators.revision
       known = new Map()
@@ -35,7 +35,7 @@ export function assessWith(validators: Validators, options: AssessOptions = { re
     }
     const remembered = known.get(event.id) ?? older.get(event.id)
     if (remembered !== undefined) return remembered
-    const findings = findingsOf(validators, event)
+    const findings = findingsOf(validators, event, body)
     // Two halves, the older one dropped whole: cheaper than dropping one by one.
     if (known.size * 2 >= options.remembered) {
       older = known
@@ -65,14 +65,14 @@ export function bodyOf(event: Event): unknown {
   return event.format === 'webhook' && !isKnownTopic(event.topic) ? record : undefined
 }
 
-function findingsOf(validators: Validators, event: Event): readonly Finding[] {
+function findingsOf(validators: Validators, event: Event, given: unknown): readonly Finding[] {
   const unknown = event.marks.includes('topic.unknown')
   const ofTopic: Finding[] = []
   if (unknown) ofTopic.push({ class: 'unknown_topic', path: '', detail: null })
   if (event.marks.includes('topic.mismatch')) ofTopic.push({ class: 'topic_mismatch', path: '', detail: null })
   const validator = validators.validatorOf(event.topic)
   if (validator === null) return ofTopic.length === 0 ? FITS : ofTopic
-  const body = bodyOf(event)
+  const body = given ?? bodyOf(event)
   const ofBody = body === undefined ? (hasNoBody(event) ? NO_BODY : FITS) : validator(body)
   return ofTopic.length === 0 ? ofBody : [...ofTopic, ...ofBody]
 }

@@ -5,7 +5,7 @@
  *
  * `field_gone` is found over many events and no single one is at fault, so its action is always `accept`: it is reported.
  */
-import { POLICY_ACTIONS, type DriftClass, type Finding, type PolicyAction } from './finding.ts'
+import { DRIFT_CLASSES, POLICY_ACTIONS, type DriftClass, type Finding, type PolicyAction } from './finding.ts'
 
 /** `{ 'v2.users.*': 'tag', '*': { new_field: 'accept', '*': 'quarantine' } }` */
 export type PolicyConfig = Readonly<Record<string, PolicyAction | Readonly<Record<string, PolicyAction>>>>
@@ -20,6 +20,8 @@ export interface Policy {
   actionOf(topic: string, drift: DriftClass): PolicyAction
   /** The strictest action that a finding of an event of this topic asks for. */
   decide(topic: string, findings: readonly Finding[]): Decision
+  /** Whether any finding could make more of an event of this topic than accept it. */
+  mayAct(topic: string): boolean
 }
 
 /** Puts a configuration and what was changed since together. */
@@ -32,8 +34,18 @@ export function policyOf(config: PolicyConfig, overrides: readonly PolicyOverrid
     if (drift === 'field_gone') return 'accept'
     return lookUp(changed, topic, drift) ?? lookUp(configured, topic, drift) ?? 'accept'
   }
+  const acts = new Map<string, boolean>()
   return {
     actionOf,
+    mayAct(topic) {
+      const known = acts.get(topic)
+      if (known !== undefined) return known
+      const answer = DRIFT_CLASSES.some((drift) => actionOf(topic, drift) !== 'accept')
+      // Topics come from outside.
+      if (acts.size >= MAX_REMEMBERED) acts.clear()
+      acts.set(topic, answer)
+      return answer
+    },
     decide(topic, findings) {
       if (findings.length === 0) return ACCEPTED
       const actions = findings.map((finding) => actionOf(topic, finding.class))
@@ -47,6 +59,7 @@ export function policyOf(config: PolicyConfig, overrides: readonly PolicyOverrid
 type Rule = { readonly prefix: boolean; readonly topic: string; readonly actions: Map<string, PolicyAction> }
 
 const ANY = '*'
+const MAX_REMEMBERED = 1_000
 const STRICTEST_FIRST: readonly PolicyAction[] = POLICY_ACTIONS.toReversed()
 const ACCEPTED: Decision = { action: 'accept', because: [] }
 

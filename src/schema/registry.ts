@@ -69,6 +69,11 @@ export class Registry {
     return this.#inForce.get(topic)?.validator ?? null
   }
 
+  /** The strict form of the schema in force, or null. */
+  strictOf(topic: string): JsonSchema | null {
+    return this.#inForce.get(topic)?.strict ?? null
+  }
+
   /** The version that was chosen by `use`, or null. */
   chosen(topic: string): string | null {
     return this.#chosen.get(topic) ?? null
