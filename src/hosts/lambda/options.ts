@@ -5,6 +5,8 @@
 import type { Config, TrunklineConfig } from '../../config/config.ts'
 import type { Event } from '../../event/event.ts'
 import type { Clock } from '../../pipeline/clock.ts'
+import type { Validators } from '../../schema/assess.ts'
+import type { Finding } from '../../schema/finding.ts'
 import type { Store } from '../../stores/store.ts'
 
 /** What an SQS event source mapping hands to a function. */
@@ -53,6 +55,13 @@ export type SqsOptions = {
   readonly route?: string | undefined
   /** Where the keys of delivered events are remembered. */
   readonly store: Store
+  /**
+   * What events are judged by, such as `shippedSchemas()` of `trunkline/schemas`. When absent nothing is validated, which is
+   * refused where `schemas.policy` asks for more than `accept`.
+   */
+  readonly schemas?: Validators | undefined
+  /** Told of every event with drift and what was found in it, for metrics. What it throws is reported and changes nothing. */
+  readonly onDrift?: ((event: Event, findings: readonly Finding[]) => void) | undefined
   /**
    * Takes an event the route gave up on. Until it resolves the message stays in the queue, so the same event may be
    * given more than once (with the same id). When absent, the message fails, and the queue's redrive policy keeps it.

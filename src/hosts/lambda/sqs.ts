@@ -27,6 +27,7 @@ import type { LambdaContext, SqsBatchResponse, SqsEvent, SqsOptions } from './op
 import { readBatch } from './records.ts'
 import { servedRoute } from './route.ts'
 import { settle } from './settle.ts'
+import { lambdaValidation } from './validation.ts'
 
 const DEFAULT_MARGIN_MS = 1000
 const DEFAULT_LEASE_MS = 60_000
@@ -43,7 +44,7 @@ export function sqs(options: SqsOptions): (event: SqsEvent, context?: LambdaCont
       environment = null
       throw error
     })
-    const { route, decode, windowMs, match, deliver } = await environment
+    const { route, decode, windowMs, shaping, deliver } = await environment
     const nowMs = clock.nowMs()
     const batch = readBatch(event, decode, nowMs)
     const remainingMs = context?.getRemainingTimeInMillis?.() ?? null
@@ -51,7 +52,7 @@ export function sqs(options: SqsOptions): (event: SqsEvent, context?: LambdaCont
     const leaseMs = remainingMs ?? options.leaseMs ?? DEFAULT_LEASE_MS
     const claims = claimsOf({ store: options.store, clock, owner: randomId(), leaseMs, windowMs })
     const events = batch.items.map((item) => item.event)
-    const stages = route.paused ? [pausedStage(clock)] : route.dedupe ? [match, claims.stage, deliver] : [match, deliver]
+    const stages = route.paused ? [pausedStage(clock)] : route.dedupe ? [...shaping, claims.stage, deliver] : [...shaping, deliver]
 
     const over = new AbortController()
     const deadline = deadlineSignal(clock, remainingMs === null ? null : remainingMs - marginMs, over.signal)
@@ -67,7 +68,8 @@ type Environment = {
   readonly route: RouteConfig
   readonly decode: DecodeOptions
   readonly windowMs: number
-  readonly match: Stage
+  /** What comes before the claim. */
+  readonly shaping: readonly Stage[]
   readonly deliver: Stage
 }
 
@@ -82,13 +84,15 @@ async function start(options: SqsOptions, clock: Clock, warn: (code: string, mes
   if (warnings.length > 0) warn('lambda.config', formatConfigErrors(warnings))
   const { orgId } = config.genesys
   const topics = route.topics === null ? null : compileTopics(route.topics, KNOWN_TOPICS)
-  const sink = createHttpSink(route.sink, { clock, document: toDocument, version: VERSION })
+  const validate = lambdaValidation(route, config, options, warn)
+  const document: typeof toDocument = validate === null ? toDocument : (event) => toDocument(event, { marks: validate.marksOf(event) })
+  const sink = createHttpSink(route.sink, { clock, document, version: VERSION })
   await sink.open(null)
   return {
     route,
     decode: { maxBytes: DEFAULT_MAX_BYTES, ...(orgId === null ? {} : { orgId }) },
     windowMs: config.dedupe.windowMs ?? config.log.maxAgeMs,
-    match: matchStage({ topics, backfill: route.backfill }),
+    shaping: [matchStage({ topics, backfill: route.backfill }), ...(validate === null ? [] : [validate])],
     deliver: deliverStage(sink),
   }
 }
