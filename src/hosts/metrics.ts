@@ -3,7 +3,10 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
+import type { DriftWatcher } from './drift-watcher.ts'
+import type { GapBook } from './gap-book.ts'
 import type { Intake } from './intake.ts'
+import type { Validation } from './validation.ts'
 
 export function metrics(facts: {
   readonly log: Log
@@ -11,6 +14,9 @@ export function metrics(facts: {
   readonly routes: ReadonlyMap<string, Route>
   readonly intake: Intake
   readonly maxBytes: number
+  readonly validation: Validation
+  readonly drift: DriftWatcher
+  readonly gaps: GapBook
 }): () => Promise<string> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -87,5 +93,16 @@ export function metrics(facts: {
   gauge('trunkline_route_last_delivery_seconds', 'Time of the last delivery since start, Unix seconds.', ['route'], (g) => {
     for (const [route, r] of routes) if (r.lastDeliveredAtMs !== null) g.set({ route }, r.lastDeliveredAtMs / 1000)
   })
+  counter(
+    'trunkline_drift_events_total',
+    'What was found in events and is not in their schemas, by topic and class.',
+    ['topic', 'class'],
+    (c) => {
+      for (const { topic, class: drift, count } of facts.validation.report().drift) c.inc({ topic, class: drift }, count)
+    },
+  )
+  gauge('trunkline_drift_lag_events', 'Records of the log that the drift report has not seen yet.', [], (g) => g.set(facts.drift.lagEvents))
+  gauge('trunkline_source_gaps', 'Gaps of sources on record.', [], (g) => g.set(facts.gaps.count))
+  gauge('trunkline_source_gap_seconds', 'Length of the gaps of sources together.', [], (g) => g.set(facts.gaps.lostMs / 1000))
   return () => registry.metrics()
 }

@@ -159,6 +159,7 @@ async function run(
     warn,
     signal: stopping.signal,
   })
+  const gaps = new GapBook(ledger)
   const unsubscribe = log.onCommitted(() => {
     for (const route of routes.values()) route.wake()
     drift.wake()
@@ -180,8 +181,8 @@ async function run(
     nowMs: clock.nowMs,
     findings: (event) => describeFindings(validation.assess(event)),
     ready: () => ({ ok: ready, reasons: ready ? [] : ['stopping'] }),
-    stats: () => stats({ config, mode, log, ledger, intake, routes, startedAtMs, nowMs: clock.nowMs() }),
-    metrics: metrics({ log, ledger, routes, intake, maxBytes: config.log.maxBytes }),
+    stats: () => stats({ config, mode, log, ledger, intake, routes, drift, gaps, sources: () => ({}), startedAtMs, nowMs: clock.nowMs() }),
+    metrics: metrics({ log, ledger, routes, intake, maxBytes: config.log.maxBytes, validation, drift, gaps }),
     page: () =>
       page({
         url: url.value,
@@ -206,7 +207,6 @@ async function run(
     },
     nowMs: clock.nowMs,
   })
-  const gaps = new GapBook(ledger)
   gapsApi(app, gaps)
   const access = new Access({ tokenHash, hosts: [config.http.host, ...config.http.allowHosts] })
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })

@@ -3,6 +3,8 @@ import type { Config } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
+import type { DriftWatcher } from './drift-watcher.ts'
+import type { GapBook } from './gap-book.ts'
 import type { Intake } from './intake.ts'
 import { VERSION } from './version.ts'
 
@@ -13,6 +15,10 @@ export function stats(o: {
   ledger: Ledger
   intake: Intake
   routes: ReadonlyMap<string, Route>
+  drift: DriftWatcher
+  gaps: GapBook
+  /** What each source says of itself, by its name. */
+  sources: () => Readonly<Record<string, object>>
   startedAtMs: number
   nowMs: number
 }): object {
@@ -33,6 +39,9 @@ export function stats(o: {
       maxBytes: o.config.log.maxBytes,
       recovery: log.recovery,
     },
+    drift: { lagEvents: o.drift.lagEvents, unseenEvents: o.drift.unseenEvents },
+    gaps: { records: o.gaps.count, lostMs: o.gaps.lostMs },
+    sources: o.sources(),
     quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },
     routes: Object.fromEntries(
       [...o.routes].map(([name, route]) => [
