@@ -144,7 +144,7 @@ function undone(after: JsonSchema, change: Change, at: string): JsonSchema {
     )
     largest!['x-known-values'] = [...largest!['x-known-values']!, value]
   }
-  return schema as JsonSchema
+  return schema
 }
 
 /** The fields at the top that have a value in their enum. */
