@@ -1,6 +1,7 @@
 /**
  * A bare message of the notification WebSocket, `{topicName, eventBody, version?, metadata?}`, and the frames of that protocol
  * which look alike but are no events (heartbeat, pong, answers to subscribe): those are refused with a reason of their own.
+ * With `origin: "backfill"` it is no message of Genesys, but one reconstructed by the notification source; it is marked so.
  */
 import type { DecodedEvent } from '../event.ts'
 import { stringAt } from '../json.ts'
@@ -16,7 +17,7 @@ export const NOTIFICATIONS_SOURCE = 'genesys.notifications'
 export function readNotification(record: JsonRecord): DecodedEvent | null {
   const topicName = stringAt(record.object, 'topicName')
   if (topicName === null || record.object['eventBody'] === undefined) return null
-  return genesysEvent(record, {
+  const event = genesysEvent(record, {
     format: 'notification',
     source: NOTIFICATIONS_SOURCE,
     orgId: null,
@@ -27,6 +28,7 @@ export function readNotification(record: JsonRecord): DecodedEvent | null {
     messageIn: itself,
     envelopeTime: null,
   })
+  return record.object['origin'] === 'backfill' ? { ...event, marks: [...event.marks, 'backfill'] } : event
 }
 
 /** Says which protocol frame the object is, or null when it is none. */

@@ -1,0 +1,203 @@
+/**
+ * Detail events made from what the analytics details query says of a conversation: one for each begin and end it shows, with
+ * the fields it gives and no others. They are never equal to the live events (those know more), and are marked as what they are.
+ *
+ * Not made, because the answer does not show them: attributes, contact, outbound, flow.outcome; and nothing of participants
+ * whose kind of detail event is not documented (`external`, `workflow`, ...).
+ */
+import { readInstant } from '../../event/times.ts'
+import type { ConversationDetail, ParticipantDetail, SegmentDetail, SessionDetail } from '../../genesys/platform.ts'
+
+export type ReconstructedEvent = {
+  /** What follows `v2.detail.events.conversation.{id}.` in its topic. */
+  readonly kind: string
+  readonly conversationId: string
+  readonly participantId: string | null
+  readonly sessionId: string | null
+  readonly atMs: number
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+export const DETAIL_TOPICS = 'v2.detail.events.conversation.{id}.'
+
+/** Kinds that can be made. */
+export const RECONSTRUCTED_KINDS: readonly string[] = [
+  'customer.start',
+  'customer.end',
+  'flow.start',
+  'flow.end',
+  'acd.start',
+  'acd.end',
+  'user.start',
+  'user.end',
+  'acw',
+  'wrapup',
+  'voicemail.start',
+  'voicemail.end',
+]
+
+/** All events the answer shows, in order of time. Anything may be absent; what cannot be read is passed over. */
+export function reconstruct(conversation: ConversationDetail): readonly ReconstructedEvent[] {
+  const events: ReconstructedEvent[] = []
+  for (const participant of listOf(conversation.participants)) {
+    const purpose = PURPOSES[participant.purpose ?? '']
+    if (purpose === undefined) continue
+    for (const session of listOf(participant.sessions)) {
+      const event = eventMaker(conversation, participant, session)
+      for (const one of eventsOf(purpose, participant, session, conversation.conversationEnd !== undefined)) events.push(event(one))
+    }
+  }
+  return events.sort((a, b) => a.atMs - b.atMs)
+}
+
+/** The record of a reconstructed event: a notification with its origin. */
+export function recordOf(event: ReconstructedEvent): string {
+  const topicName = `v2.detail.events.conversation.${event.conversationId}.${event.kind}`
+  return JSON.stringify({ topicName, version: '2', eventBody: event.body, metadata: {}, origin: 'backfill' })
+}
+
+type Purpose = 'customer' | 'flow' | 'acd' | 'user' | 'voicemail'
+type Fields = Readonly<Record<string, unknown>>
+type Boundary = { readonly kind: string; readonly atMs: number; readonly fields: Fields }
+/** A segment with its times read. */
+type Timed = { readonly segment: SegmentDetail; readonly type: string; readonly startMs: number; readonly endMs: number | null }
+
+const PURPOSES: Readonly<Record<string, Purpose | undefined>> = Object.assign(Object.create(null) as object, {
+  customer: 'customer',
+  ivr: 'flow',
+  acd: 'acd',
+  agent: 'user',
+  user: 'user',
+  voicemail: 'voicemail',
+} as const)
+
+function eventsOf(purpose: Purpose, participant: ParticipantDetail, session: SessionDetail, over: boolean): readonly Boundary[] {
+  const segments = timed(session)
+  const wrapups = segments.filter(({ type }) => type === 'wrapup')
+  const contacts = segments.filter(({ type }) => type !== 'wrapup')
+  const first = contacts[0]
+  const events: Boundary[] = []
+  if (first !== undefined) {
+    const fields = fieldsOf(purpose, participant, session, contacts)
+    events.push({ kind: `${purpose}.start`, atMs: first.startMs, fields })
+    const end = endOf(contacts, over || wrapups.length > 0)
+    if (end !== null) events.push({ kind: `${purpose}.end`, atMs: end.atMs, fields: { ...fields, ...endFields(purpose, session, contacts, end.segment) } })
+  }
+  if (purpose === 'user') for (const wrapup of wrapups) events.push(...wrapupEvents(participant, wrapup))
+  return events
+}
+
+/** The last segment that ended, if the session is over: it says how it was disconnected, or the conversation has gone on without it. */
+function endOf(segments: readonly Timed[], over: boolean): { readonly atMs: number; readonly segment: SegmentDetail } | null {
+  let last: { readonly atMs: number; readonly segment: SegmentDetail } | null = null
+  for (const { endMs, segment } of segments) {
+    if (endMs === null) return null
+    if (last === null || endMs >= last.atMs) last = { atMs: endMs, segment }
+  }
+  return last !== null && (over || last.segment.disconnectType !== undefined) ? last : null
+}
+
+function fieldsOf(purpose: Purpose, participant: ParticipantDetail, session: SessionDetail, segments: readonly Timed[]): Fields {
+  const queueId = segments.findLast(({ segment }) => segment.queueId !== undefined)?.segment.queueId
+  const { externalContactId, externalOrganizationId, userId } = participant
+  switch (purpose) {
+    case 'customer':
+      return { externalContactId, externalOrganizationId }
+    case 'flow':
+      return { flowType: upper(session.flow?.flowType), flowId: session.flow?.flowId, flowVersion: session.flow?.flowVersion }
+    case 'acd':
+      return { queueId }
+    case 'user':
+    case 'voicemail':
+      return { userId, queueId }
+  }
+}
+
+function endFields(purpose: Purpose, session: SessionDetail, segments: readonly Timed[], last: SegmentDetail): Fields {
+  const disconnectType = upper(last.disconnectType)
+  switch (purpose) {
+    case 'customer':
+      return { disconnectType, interactingDurationMs: spent(segments, 'interact') }
+    case 'flow':
+      return { disconnectType, exitReason: upper(session.flow?.exitReason), transferType: upper(session.flow?.transferType) }
+    case 'acd':
+      return { disconnectType }
+    case 'voicemail':
+      return { disconnectType, voicemailDurationMs: spent(segments, 'voicemail') }
+    case 'user':
+      return {
+        disconnectType,
+        interactingDurationMs: spent(segments, 'interact'),
+        heldDurationMs: spent(segments, 'hold'),
+        alertingDurationMs: spent(segments, 'alert'),
+        contactingDurationMs: spent(segments, 'contacting'),
+        dialingDurationMs: spent(segments, 'dialing'),
+        callbackDurationMs: spent(segments, 'callback'),
+      }
+  }
+}
+
+/** After-call work ends, and its code is set, with the wrap-up segment. */
+function wrapupEvents(participant: ParticipantDetail, { segment, startMs, endMs }: Timed): readonly Boundary[] {
+  if (endMs === null) return []
+  const { queueId, wrapUpCode: wrapupCode, wrapUpNote: wrapupNotes } = segment
+  const fields = { queueId, wrapupCode, wrapupNotes, wrapupDurationMs: endMs - startMs }
+  const acw: Boundary = { kind: 'acw', atMs: endMs, fields: { userId: participant.userId, ...fields } }
+  return wrapupCode === undefined ? [acw] : [acw, { kind: 'wrapup', atMs: endMs, fields }]
+}
+
+function eventMaker(
+  { conversationId }: ConversationDetail,
+  { participantId }: ParticipantDetail,
+  session: SessionDetail,
+): (one: Boundary) => ReconstructedEvent {
+  const { sessionId, provider, ani, dnis, addressTo, addressFrom } = session
+  return ({ kind, atMs, fields }) => {
+    const body = {
+      eventTime: atMs,
+      conversationId,
+      participantId,
+      sessionId,
+      mediaType: upper(session.mediaType),
+      provider,
+      direction: upper(session.direction),
+      ani,
+      dnis,
+      addressTo,
+      addressFrom,
+      messageType: upper(session.messageType),
+      ...fields,
+    }
+    return { kind, conversationId, participantId: participantId ?? null, sessionId: sessionId ?? null, atMs, body: withoutAbsent(body) }
+  }
+}
+
+function timed(session: SessionDetail): readonly Timed[] {
+  const segments: Timed[] = []
+  for (const segment of listOf(session.segments)) {
+    const startMs = readInstant(segment.segmentStart)
+    if (startMs === null) continue
+    segments.push({ segment, type: (segment.segmentType ?? '').toLowerCase(), startMs, endMs: readInstant(segment.segmentEnd) })
+  }
+  return segments.sort((a, b) => a.startMs - b.startMs)
+}
+
+/** Time in segments of one type; absent where there were none. */
+function spent(segments: readonly Timed[], wanted: string): number | undefined {
+  const some = segments.filter(({ type, endMs }) => type === wanted && endMs !== null)
+  return some.length === 0 ? undefined : some.reduce((sum, { startMs, endMs }) => sum + (endMs ?? startMs) - startMs, 0)
+}
+
+/** As detail events write it: the API says `conferenceTransfer` or `transport.failure`, events say CONFERENCE_TRANSFER. */
+function upper(value: string | undefined): string | undefined {
+  return value?.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll('.', '_').toUpperCase()
+}
+
+function withoutAbsent(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+/** The API's answer is outside data: a list may be absent or no list. */
+function listOf<T>(list: readonly T[] | undefined): readonly T[] {
+  return Array.isArray(list) ? list.filter((one) => typeof one === 'object' && one !== null) : []
+}
