@@ -41,7 +41,8 @@ export function wholeOf(state: SourceState | null, key: string): number | null {
 function isGap(value: unknown): value is ShardGap {
   if (!isObject(value)) return false
   const { shard, fromMs, toMs, reason, topics } = value
-  const texts = typeof shard === 'string' && typeof reason === 'string' && Array.isArray(topics) && topics.every((topic) => typeof topic === 'string')
+  const texts =
+    typeof shard === 'string' && typeof reason === 'string' && Array.isArray(topics) && topics.every((topic) => typeof topic === 'string')
   return texts && isTime(fromMs) && isTime(toMs) && fromMs <= toMs
 }
 

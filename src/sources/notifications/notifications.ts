@@ -99,7 +99,10 @@ class NotificationSource implements Source {
     try {
       this.#recalled = readState(await memory.recall(), clock.nowMs())
     } catch {
-      output.warn('notifications.memory', 'What the notification source remembered cannot be read: a gap before this start cannot be named.')
+      output.warn(
+        'notifications.memory',
+        'What the notification source remembered cannot be read: a gap before this start cannot be named.',
+      )
     }
     this.#gaps = this.#gapsOf(this.#recalled)
     for (let i = 0; i < this.#conversationShards; i++) this.#addShard(`conversations-${i}`, this.#conversations.topicsOf(i))
@@ -189,7 +192,10 @@ class NotificationSource implements Source {
   #learn(id: string, ended: boolean): void {
     const changed = this.#conversations.learn(id, ended, this.#o.clock.nowMs())
     if (changed === 'full') {
-      this.#warnOnce('notifications.conversations_full', 'There are more conversations than channels have room for: some are not followed. Raise conversationChannels.')
+      this.#warnOnce(
+        'notifications.conversations_full',
+        'There are more conversations than channels have room for: some are not followed. Raise conversationChannels.',
+      )
     } else if (changed !== null) this.#refreshConversations(changed)
   }
 
@@ -215,7 +221,10 @@ class NotificationSource implements Source {
       } catch (error) {
         if (signal.aborted) return
         const known = error instanceof TrunklineError ? error : null
-        this.#warnOnce(known?.code ?? 'notifications.plan', `Topics cannot be planned: ${known === null ? 'unexpected failure' : `${known.message} ${known.hint}`}`)
+        this.#warnOnce(
+          known?.code ?? 'notifications.plan',
+          `Topics cannot be planned: ${known === null ? 'unexpected failure' : `${known.message} ${known.hint}`}`,
+        )
         if (this.#plannedAtMs === null) nextMs = backoffMaxMs
       }
       await clock.wait(nextMs, signal)
@@ -279,7 +288,10 @@ class NotificationSource implements Source {
       await this.#o.memory.remember(state)
     } catch {
       this.#remembered = ''
-      this.#warnOnce('notifications.memory', 'How far the notification source is cannot be remembered: after a restart, a gap may be named too large or not at all.')
+      this.#warnOnce(
+        'notifications.memory',
+        'How far the notification source is cannot be remembered: after a restart, a gap may be named too large or not at all.',
+      )
     }
   }
 

@@ -62,14 +62,17 @@ type Boundary = { readonly kind: string; readonly atMs: number; readonly fields:
 /** A segment with its times read. */
 type Timed = { readonly segment: SegmentDetail; readonly type: string; readonly startMs: number; readonly endMs: number | null }
 
-const PURPOSES: Readonly<Record<string, Purpose | undefined>> = Object.assign(Object.create(null) as object, {
-  customer: 'customer',
-  ivr: 'flow',
-  acd: 'acd',
-  agent: 'user',
-  user: 'user',
-  voicemail: 'voicemail',
-} as const)
+const PURPOSES: Readonly<Record<string, Purpose | undefined>> = Object.assign(
+  Object.create(null) as object,
+  {
+    customer: 'customer',
+    ivr: 'flow',
+    acd: 'acd',
+    agent: 'user',
+    user: 'user',
+    voicemail: 'voicemail',
+  } as const,
+)
 
 function eventsOf(purpose: Purpose, participant: ParticipantDetail, session: SessionDetail, over: boolean): readonly Boundary[] {
   const segments = timed(session)
@@ -81,7 +84,8 @@ function eventsOf(purpose: Purpose, participant: ParticipantDetail, session: Ses
     const fields = fieldsOf(purpose, participant, session, contacts)
     events.push({ kind: `${purpose}.start`, atMs: first.startMs, fields })
     const end = endOf(contacts, over || wrapups.length > 0)
-    if (end !== null) events.push({ kind: `${purpose}.end`, atMs: end.atMs, fields: { ...fields, ...endFields(purpose, session, contacts, end.segment) } })
+    if (end !== null)
+      events.push({ kind: `${purpose}.end`, atMs: end.atMs, fields: { ...fields, ...endFields(purpose, session, contacts, end.segment) } })
   }
   if (purpose === 'user') for (const wrapup of wrapups) events.push(...wrapupEvents(participant, wrapup))
   return events
@@ -190,7 +194,10 @@ function spent(segments: readonly Timed[], wanted: string): number | undefined {
 
 /** As detail events write it: the API says `conferenceTransfer` or `transport.failure`, events say CONFERENCE_TRANSFER. */
 function upper(value: string | undefined): string | undefined {
-  return value?.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll('.', '_').toUpperCase()
+  return value
+    ?.replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase()
 }
 
 function withoutAbsent(fields: Fields): Fields {
@@ -199,5 +206,5 @@ function withoutAbsent(fields: Fields): Fields {
 
 /** The API's answer is outside data: a list may be absent or no list. */
 function listOf<T>(list: readonly T[] | undefined): readonly T[] {
-  return Array.isArray(list) ? list.filter((one) => typeof one === 'object' && one !== null) : []
+  return Array.isArray(list) ? (list as readonly T[]).filter((one) => typeof one === 'object' && one !== null) : []
 }

@@ -57,6 +57,8 @@ export class Shard {
   #wholeMs: number | null
   #gapEndMs: number
   #reason: string | null
+  /** The link whose trouble `#reason` is. */
+  #troubled: Link | null = null
   /** Templates that a gap to come concerns; null is all. */
   #affected: ReadonlySet<string> | null = null
   #failures = 0
@@ -164,7 +166,8 @@ export class Shard {
     } catch (error) {
       if (!this.#o.signal.aborted && !this.#told) {
         this.#told = true
-        const [code, why] = error instanceof TrunklineError ? [error.code, error.message] : ['notifications.connect_failed', 'unexpected failure']
+        const [code, why] =
+          error instanceof TrunklineError ? [error.code, error.message] : ['notifications.connect_failed', 'unexpected failure']
         this.#o.output.warn(code, `Notifications of ${this.#o.key} cannot be received: ${why} It is tried again.`)
       }
       return null
@@ -216,10 +219,14 @@ export class Shard {
     if (why === 'frame.too_large') {
       this.#counts.frameTooLarge++
       const most = this.#o.settings.maxFrameBytes
-      this.#o.output.warn('notifications.frame_too_large', `A notification larger than ${most} bytes ended its WebSocket. It is lost; the gap is reported.`)
+      this.#o.output.warn(
+        'notifications.frame_too_large',
+        `A notification larger than ${most} bytes ended its WebSocket. It is lost; the gap is reported.`,
+      )
     }
     if (why !== 'topic.unsubscribed') this.#affected = null
     if (this.#reason !== null) return
+    this.#troubled = link
     this.#reason = link.heldBack && why === 'channel.closed' ? 'source.backpressure' : why
     if (this.#reason === 'channel.closed') void this.#askWhetherEvicted(link)
   }
@@ -252,6 +259,10 @@ export class Shard {
       this.#gap(wholeMs, startOf(next))
       this.#wholeMs = startOf(next)
     }
+    const current = this.#current
+    // The successor took over in time: nothing of that trouble was a gap.
+    if (current !== this.#troubled && current?.trusted === true && startOf(current) <= (this.#wholeMs ?? -1))
+      this.#reason = this.#affected = null
     const whole = this.#wholeMs
     this.#links = this.#links.filter((link) => link.live || (link.provenMs !== null && (whole === null || link.provenMs > whole)))
     const ended = this.#links.filter((link) => !link.live)
@@ -313,7 +324,8 @@ export class Shard {
         const told = [...this.#refused.keys()].some((other) => this.#topics.get(other)?.join(', ') === template)
         this.#refused.set(topic, reason ?? 'no reason given')
         const missing = missingPermissions.length > 0 ? ` Missing permissions: ${missingPermissions.join(', ')}.` : ''
-        if (!told) this.#o.output.warn('notifications.topic_refused', `Genesys refuses ${template} (${reason ?? 'no reason given'}).${missing}`)
+        if (!told)
+          this.#o.output.warn('notifications.topic_refused', `Genesys refuses ${template} (${reason ?? 'no reason given'}).${missing}`)
       }
     }
   }

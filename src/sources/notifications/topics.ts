@@ -25,7 +25,12 @@ const MAX_TOPIC_CHARS = 200
 export function askedTopics(patterns: readonly string[]): AskedTopics {
   const found: Record<TopicSubject, Set<string>> = { user: new Set(), queue: new Set(), conversation: new Set(), none: new Set() }
   for (const pattern of patterns) for (const topic of expand(pattern)) found[subjectOf(topic)].add(topic)
-  return { user: [...found.user].sort(), queue: [...found.queue].sort(), conversation: [...found.conversation].sort(), none: [...found.none].sort() }
+  return {
+    user: [...found.user].sort(),
+    queue: [...found.queue].sort(),
+    conversation: [...found.conversation].sort(),
+    none: [...found.none].sort(),
+  }
 }
 
 /**
