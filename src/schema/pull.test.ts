@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { TrunklineError } from '../errors.ts'
+import { diffSchemas } from './diff.ts'
 import { loadSchemas } from './folder.ts'
 import { writePulled } from './pull.ts'
 import { schemasOf } from './pulled.ts'
@@ -116,6 +117,14 @@ test('a schema of the whole message gives that of its body', () => {
   const [bare] = schemasOf([{ id: TOPIC, schema: LIVE }]).schemas
   assert.deepEqual(whole, bare)
   assert.deepEqual(Object.keys(bare?.schema.definitions ?? {}), ['Definition'])
+})
+
+test('what is in our own form already, such as the shipped schemas, comes through unchanged', () => {
+  const registry = new Registry()
+  const shipped = registry.topics().map((topic) => ({ id: topic, schema: registry.find(topic).schema }))
+  const { schemas, unusable } = schemasOf(shipped)
+  assert.deepEqual([schemas.length, unusable], [37, []])
+  for (const { topic, schema } of schemas) assert.deepEqual(diffSchemas(registry.find(topic).schema, schema), [], topic)
 })
 
 test('a folder that cannot be written, and a version that would not be the newest', async (t) => {

@@ -21,6 +21,9 @@ export type PulledSchema = {
 /** A topic of the answer that gives no schema, and why. */
 export type Unusable = { readonly topic: string; readonly why: string }
 
+/** Why many topics give none: the live API describes not all of them. */
+export const NO_SCHEMA = 'the answer has no schema of it'
+
 export type Pulled = { readonly schemas: readonly PulledSchema[]; readonly unusable: readonly Unusable[] }
 
 /** The schemas in an answer to `availabletopics`, sorted by topic. Never throws. */
@@ -33,7 +36,7 @@ export function schemasOf(topics: readonly Readonly<Record<string, unknown>>[]):
     const stem =
       typeof id === 'string' && id.length <= 200 && TOPIC.test(id) ? id.replaceAll('{id}', 'id').replaceAll(/[^A-Za-z0-9]/g, '_') : null
     if (stem === null) unusable.push({ topic: topic.slice(0, 200), why: 'its id is no topic' })
-    else if (!isRecord(entry['schema'])) unusable.push({ topic, why: 'the answer has no schema of it' })
+    else if (!isRecord(entry['schema'])) unusable.push({ topic, why: NO_SCHEMA })
     else if (schemas.has(stem)) unusable.push({ topic, why: 'it is listed twice' })
     else {
       const schema = readSchema(topic, entry['schema'])
@@ -102,7 +105,7 @@ function read(reader: Reader, schema: Readonly<Record<string, unknown>>, depth: 
       )
     else if ((keyword === 'items' || keyword === 'additionalProperties') && isRecord(value)) out[keyword] = read(reader, value, depth + 1)
     else if (keyword === 'additionalProperties' && value === true) out[keyword] = {}
-    else if (keyword === 'enum' && Array.isArray(value)) out['x-known-values'] = value
+    else if ((keyword === 'enum' || keyword === 'x-known-values') && Array.isArray(value)) out['x-known-values'] = value
     else if (keyword === 'type' && value !== 'any') out['type'] = value
     else if ((keyword === 'format' || keyword === 'description' || keyword === '$ref') && typeof value === 'string') out[keyword] = value
     else if ((keyword === 'definitions' || keyword === '$defs') && isRecord(value))
