@@ -36,7 +36,18 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** Areas whose problems the user puts right before anything starts. */
-const FIX_FIRST: readonly string[] = ['usage.', 'config.', 'data_dir.', 'http.', 'auth.', 'token.', 'log.newer_format']
+const FIX_FIRST: readonly string[] = [
+  'usage.',
+  'config.',
+  'data_dir.',
+  'http.',
+  'auth.',
+  'token.',
+  'log.newer_format',
+  'genesys.not_configured',
+  'genesys.region_unknown',
+  'genesys.base_url',
+]
 
 function isProblem(error: unknown): error is Problem {
   // `message` of an Error is its own property; `code` and `hint` are what tells ours from others.

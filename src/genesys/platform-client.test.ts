@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { systemClock } from '../hosts/clock.ts'
 import { genesysServer, type Asked, type GenesysServer, type GenesysServerOptions, type Reply } from '../testing/genesys-server.ts'
-import { scaledClock } from '../testing/scaled-clock.ts'
+import { scaledClock } from '../simulator/scaled-clock.ts'
 import type { GenesysError } from './failure.ts'
 import { platformClient, type PlatformClient, type PlatformClientOptions } from './platform-client.ts'
 import { hostsAt } from './regions.ts'
@@ -17,7 +17,7 @@ async function bench(
   server: Omit<GenesysServerOptions, 'clock'>,
   changed: Partial<PlatformClientOptions> = {},
 ): Promise<Bench> {
-  const clock = scaledClock(systemClock, 200)
+  const clock = scaledClock(systemClock, systemClock.nowMs(), 200)
   const served = await genesysServer(t, { clock, ...server })
   const client = platformClient({
     hosts: hostsAt(served.url),
@@ -143,7 +143,7 @@ test('what the API says in other refusals is shown, cut, escaped and without the
 })
 
 test('429: waits as the answer says, for everybody, and comes back', async (t) => {
-  const clock = scaledClock(systemClock, 200)
+  const clock = scaledClock(systemClock, systemClock.nowMs(), 200)
   const atMs: number[] = []
   let calls = 0
   const { client } = await bench(t, {

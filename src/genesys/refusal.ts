@@ -78,7 +78,7 @@ function bodyOf(answer: Answer): JsonObject {
 /** `: code, message`, as far as the answer has them. */
 function saying(body: JsonObject, secrets: readonly string[]): string {
   const parts = [textAt(body, 'code'), textAt(body, 'message', 100_000)].filter((part) => part !== null)
-  return parts.length === 0 ? '' : `: ${quote(parts.join(', '), secrets)}`
+  return parts.length === 0 ? '' : `: ${quote(parts.join(', '), secrets).replace(/[.\s]+$/, '')}`
 }
 
 /** Permissions as `domain:entity:action`, in the message or its parameters. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { systemClock } from '../../hosts/clock.ts'
 import { genesysServer, pageOf, type Asked, type GenesysServer, type Reply } from '../../testing/genesys-server.ts'
-import { scaledClock } from '../../testing/scaled-clock.ts'
+import { scaledClock } from '../../simulator/scaled-clock.ts'
 import { platformClient, type PlatformClient } from '../platform-client.ts'
 import { hostsAt } from '../regions.ts'
 
@@ -11,7 +11,7 @@ async function bench(
   answer: (asked: Asked) => Reply,
   allowed = 300,
 ): Promise<{ readonly server: GenesysServer; readonly client: PlatformClient }> {
-  const clock = scaledClock(systemClock, 200)
+  const clock = scaledClock(systemClock, systemClock.nowMs(), 200)
   const server = await genesysServer(t, { clock, answer, allowed })
   const login = { clientId: 'client-1', clientSecret: 'secret-of-client-1' }
   const client = platformClient({

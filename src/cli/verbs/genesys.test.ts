@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { systemClock } from '../../hosts/clock.ts'
+import { genesysServer, pageOf, type Asked, type GenesysServer, type Reply } from '../../testing/genesys-server.ts'
+import { folder, testIo, type TestIo } from '../_test-io.ts'
+import { exitCodeOf, problemOf } from '../failure.ts'
+import type { Context } from '../context.ts'
+import { genesysCommand } from './genesys.ts'
+
+type Ran = { readonly code: number; readonly out: string; readonly err: string; readonly io: TestIo; readonly problem: string | null }
+
+/** Runs `genesys check` in a folder with this configuration. */
+async function check(t: TestContext, genesys: object, ...args: readonly string[]): Promise<Ran> {
+  const cwd = folder(t)
+  writeFileSync(join(cwd, 'trunkline.config.json'), JSON.stringify({ genesys }))
+  const io = testIo({ cwd, env: { GENESYS_SECRET: 'secret-of-client-1' } })
+  const context: Context = { io, signal: new AbortController().signal, outlivesOutput: false, exitCode: 0 }
+  try {
+    await genesysCommand(context).parseAsync(['check', ...args], { from: 'user' })
+    return { code: context.exitCode, out: io.out(), err: io.err(), io, problem: null }
+  } catch (error) {
+    return { code: exitCodeOf(error), out: io.out(), err: io.err(), io, problem: problemOf(error).code }
+  }
+}
+
+function answer(asked: Asked): Reply {
+  if (asked.path === '/api/v2/organizations/me') return { json: { id: 'org-1', name: 'Example \u001b[31m', domain: 'example' } }
+  if (asked.path.startsWith('/api/v2/conversations/')) return { status: 404, json: { code: 'not.found', message: 'x', status: 404 } }
+  if (asked.path.endsWith('/details/query')) return { json: { conversations: [{ conversationId: 'c1' }] } }
+  if (asked.path === '/api/v2/flows')
+    return {
+      status: 403,
+      json: { code: 'missing.permissions', message: 'You are missing the following permission(s): architect:flow:view', status: 403 },
+    }
+  return pageOf(asked, [{ id: 'x', name: 'X' }])
+}
+
+const settings = (server: GenesysServer, more: object = {}): object => ({
+  baseUrl: server.url,
+  clientId: 'client-1',
+  clientSecret: 'env:GENESYS_SECRET',
+  ...more,
+})
+
+test('each call is tried; what is missing is said with the permission and the fix', async (t) => {
+  const server = await genesysServer(t, { clock: systemClock, answer })
+  const { code, out, err } = await check(t, settings(server))
+  assert.equal(code, 1, out + err)
+  assert.match(out, /^ok +organization +Example \\u001b\[31m \(org-1\)$/m)
+  assert.match(out, /^ok +queues +1$/m)
+  assert.match(out, /^FAILED flows .*lacks the permission architect:flow:view/m)
+  assert.match(out, /needed for names of flows \[genesys\.forbidden\]\n +fix: Add architect:flow:view to a role/)
+  assert.match(out, /^ok +conversation by id/m)
+  assert.match(out, /^29\d of 300 requests left until /m)
+  assert.match(out, /^1 of 9 checks failed$/m)
+  assert.ok(
+    server.asked.every(({ method, path }) => method === 'GET' || path.endsWith('/query')),
+    'it only reads',
+  )
+  assert.ok(!`${out}${err}`.includes('secret-of'))
+})
+
+test('as JSON, with the permissions as a list', async (t) => {
+  const server = await genesysServer(t, { clock: systemClock, answer })
+  const { code, out } = await check(t, settings(server), '--json')
+  const said = JSON.parse(out) as {
+    ok: boolean
+    where: string
+    checks: { call: string; ok: boolean; problem: { permissions: string[] } | null }[]
+    budget: { allowed: number }
+  }
+  assert.deepEqual([code, said.ok, said.where, said.budget.allowed], [1, false, server.url, 300])
+  assert.deepEqual(
+    said.checks.filter(({ ok }) => !ok).map(({ call, problem }) => [call, problem?.permissions]),
+    [['flows', ['architect:flow:view']]],
+  )
+})
+
+test('another organization than the configured one is a failure, and the rest is still tried', async (t) => {
+  const server = await genesysServer(t, { clock: systemClock, answer })
+  const { code, out } = await check(t, settings(server, { orgId: '11111111-1111-4111-8111-111111111111' }))
+  assert.equal(code, 1)
+  assert.match(out, /FAILED organization .*\[genesys\.other_organization\]/s)
+  assert.match(out, /^ok +queues/m)
+})
+
+test('wrong credentials: one clear failure, one login', async (t) => {
+  const server = await genesysServer(t, { clock: systemClock, clientSecret: 'another' })
+  const { code, out } = await check(t, settings(server))
+  assert.equal(code, 1)
+  assert.match(out, /FAILED organization +Genesys Cloud .* does not accept the client id and secret \(401, invalid_client\)/)
+  assert.match(out, /1 of 1 check failed/)
+  assert.equal(server.logins.length, 1)
+})
+
+test('what is not configured, or no region, ends with exit code 2', async (t) => {
+  const none = await check(t, {})
+  assert.deepEqual([none.code, none.problem], [2, 'genesys.not_configured'])
+  const broken = await check(t, { region: 'us-east-9', clientId: 'a', clientSecret: 'b' })
+  assert.equal(broken.code, 2)
+})

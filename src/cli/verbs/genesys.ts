@@ -1,0 +1,135 @@
+/**
+ * `trunkline genesys check`: tries the configured OAuth client of Genesys Cloud, call by call, and says what each one lacks. Only reads.
+ */
+import { Command, Option } from 'commander'
+import type { Config } from '../../config/config.ts'
+import type { PlatformClient } from '../../genesys/platform-client.ts'
+import { paintFor, print, printJson, type Context } from '../context.ts'
+import { FAILED, problemOf } from '../failure.ts'
+import { count, timeOfDay } from '../format.ts'
+import { configOf } from '../loading.ts'
+import { withExamples, withJson } from '../options.ts'
+import { fieldOf } from '../read.ts'
+import { escapeText, safe } from '../text.ts'
+
+type Options = { readonly json?: true; readonly config?: string; readonly dataDir?: string }
+
+/** One thing tried. */
+type Check = {
+  readonly call: string
+  readonly for: string
+  readonly ok: boolean
+  /** What came back, in short; null when it failed. */
+  readonly found: string | null
+  readonly problem: {
+    readonly code: string
+    readonly message: string
+    readonly hint: string
+    readonly permissions: readonly string[]
+  } | null
+}
+
+export function genesysCommand(context: Context): Command {
+  const check = withJson(new Command('check'))
+    .description('try the OAuth client: region, login, organization, the permission of each call, what is left of the rate limit')
+    .addOption(new Option('--config <file>', 'the configuration file (TRUNKLINE_CONFIG; otherwise trunkline.config.* here)'))
+    .addOption(new Option('--data-dir <folder>', 'as if the service were started with it'))
+    .action((options: Options) => checkGenesys(context, options))
+  withExamples(check, 'trunkline genesys check', 'trunkline genesys check --config deploy/trunkline.config.ts --json')
+  const command = new Command('genesys').description('the connection to Genesys Cloud').addCommand(check)
+  return withExamples(command, 'trunkline genesys check')
+}
+
+async function checkGenesys(context: Context, options: Options): Promise<void> {
+  const config = await configOf(context, options)
+  if (config === null) return
+  const { platformOf } = await import('../../hosts/platform.ts')
+  const { systemClock } = await import('../../hosts/clock.ts')
+  // Not the clock of the verb: how long a connection may take is real time.
+  const client = platformOf(config.genesys, { clock: systemClock, random: () => context.io.random(), fetch, signal: context.signal })
+  const checks = await runChecks(client, config, systemClock.nowMs())
+  const failed = checks.filter(({ ok }) => !ok).length
+  if (failed > 0) context.exitCode = FAILED
+  const where = await placeOf(config)
+  const { allowed, used, endsAtMs } = client.budget()
+  const budget = allowed === null ? null : { allowed, left: Math.max(0, allowed - used), endsAtMs }
+  if (options.json === true) return printJson(context, { ok: failed === 0, where, checks, budget })
+
+  const paint = paintFor(context)
+  print(context, safe`Genesys Cloud at ${where}`)
+  for (const one of checks) {
+    print(
+      context,
+      `${one.ok ? paint('green', 'ok    ') : paint('red', 'FAILED')} ${one.call.padEnd(24)} ${escapeText(one.found ?? one.problem?.message ?? '')}`,
+    )
+    if (one.problem !== null) {
+      print(context, `       ${paint('dim', `needed for ${one.for}`)} [${escapeText(one.problem.code)}]`)
+      print(context, `       fix: ${escapeText(one.problem.hint)}`)
+    }
+  }
+  if (budget !== null)
+    print(
+      context,
+      `${budget.left} of ${budget.allowed} requests left${budget.endsAtMs === null ? '' : ` until ${timeOfDay(budget.endsAtMs)}`}`,
+    )
+  print(context, failed === 0 ? 'everything that Trunkline calls can be called' : `${failed} of ${count(checks.length, 'check')} failed`)
+}
+
+async function runChecks(client: PlatformClient, config: Config, nowMs: number): Promise<readonly Check[]> {
+  const organization = await checked('organization', 'everything', async () => {
+    const { id, name } = await client.organization()
+    const wanted = config.genesys.orgId
+    if (wanted === null || wanted === id) return `${name} (${id})`
+    throw Object.assign(new Error(`The OAuth client belongs to the organization ${name} (${id}), and genesys.orgId is ${wanted}.`), {
+      code: 'genesys.other_organization',
+      hint: 'Set genesys.orgId to the first, or take an OAuth client of the second.',
+    })
+  })
+  // Without a login nothing else can be told apart.
+  if (organization.problem !== null && organization.problem.code !== 'genesys.other_organization') return [organization]
+  const named = (call: string, list: () => Promise<readonly unknown[]>): Promise<Check> =>
+    checked(call, `names of ${call}`, async () => String((await list()).length))
+  return [
+    organization,
+    await named('queues', () => client.queues()),
+    await named('users', () => client.users()),
+    await named('divisions', () => client.divisions()),
+    await named('wrap-up codes', () => client.wrapupCodes()),
+    await named('flows', () => client.flows()),
+    await checked('conversation by id', 'looking up a conversation', async () => {
+      // An id that no conversation has: what counts is whether one may ask.
+      await client.conversation('00000000-0000-4000-8000-000000000000')
+      return 'may be asked for'
+    }),
+    await checked('conversation details', 'filling the gaps of the notification source', async () => {
+      let found = 0
+      for await (const _ of client.conversationDetails({ fromMs: nowMs - RECENT_MS, toMs: nowMs })) if (++found >= ENOUGH) break
+      return `${found === ENOUGH ? `${found} or more` : found} active in the last 10 minutes`
+    }),
+    await checked('notification topics', 'the notification source, schemas pull', async () =>
+      count((await client.availableTopics()).length, 'topic'),
+    ),
+  ]
+}
+
+async function checked(call: string, purpose: string, run: () => Promise<string>): Promise<Check> {
+  try {
+    return { call, for: purpose, ok: true, found: await run(), problem: null }
+  } catch (error) {
+    const { code, message, hint } = problemOf(error)
+    const permissions = fieldOf(error, 'permissions')
+    const list = Array.isArray(permissions) ? permissions.filter((one) => typeof one === 'string') : []
+    return { call, for: purpose, ok: false, found: null, problem: { code, message, hint, permissions: list } }
+  }
+}
+
+/** Where the calls go: the base URL, or the region. */
+async function placeOf({ genesys }: Config): Promise<string> {
+  if (genesys.baseUrl !== null) return new URL(genesys.baseUrl).origin
+  const { regionOf } = await import('../../genesys/regions.ts')
+  const { aws, domain } = regionOf(genesys.region ?? '')
+  return `${domain} (${aws})`
+}
+
+const RECENT_MS = 600_000
+const ENOUGH = 100
