@@ -77,6 +77,6 @@ test('GET /v1/schemas lists versions; GET /v1/schemas/{topic} shows one', async 
   const { schema, ...shown } = (await ask(`/v1/schemas/${ACD_END}`)).body as { schema: { properties: object } }
   assert.deepEqual(shown, version)
   assert.ok('queueId' in schema.properties)
-  assert.deepEqual((await ask(`/v1/schemas/${ACD_END}?version=1`)).body, { code: 'schema.version.unknown' })
+  assert.deepEqual((await ask(`/v1/schemas/${ACD_END}?version=1`)).body, { code: 'schema_version.unknown' })
   assert.deepEqual((await ask('/v1/schemas/v2.nothing')).body, { code: 'schema.unknown' })
 })

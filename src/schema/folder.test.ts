@@ -56,7 +56,7 @@ test('in force is what use() says, else the newest of one\u2019s own, else the s
   assert.equal(registry.validatorOf('v2.no.such'), null)
   assert.throws(
     () => registry.use(TOPIC, '11'),
-    (error: TrunklineError) => error.code === 'schema.version.unknown' && error.hint.includes('257.1.0, 9, 10'),
+    (error: TrunklineError) => error.code === 'schema_version.unknown' && error.hint.includes('257.1.0, 9, 10'),
   )
   assert.throws(
     () => registry.use('v2.users.{id}.presense', null),
@@ -126,7 +126,13 @@ test('a folder that is not there is one problem', async () => {
 test('keywords beyond the shipped ones: formats, required and branches are judged, and fail as findings', async (t) => {
   const dir = folderWith(t, {
     'a.schema.json': own(
-      { at: { type: 'string', format: 'date-time' }, kind: { const: 'A' }, odd: { type: 'string', format: 'no-such' }, n: { minimum: 3 } },
+      {
+        at: { type: 'string', format: 'date-time' },
+        kind: { const: 'A' },
+        odd: { type: 'string', format: 'no-such' },
+        mail: { type: 'string', format: 'email' },
+        n: { minimum: 3 },
+      },
       { required: ['at'], 'x-version': '1' },
     ),
     'b.schema.json': {
@@ -150,7 +156,7 @@ test('keywords beyond the shipped ones: formats, required and branches are judge
   assert.deepEqual(problems, [])
   const judge = (topic: string, body: unknown): object => new Registry(schemas).validatorOf(topic)!(body)
   const at = '2026-03-19T22:04:48.128Z'
-  assert.deepEqual(judge(TOPIC, { at, kind: 'A', odd: 'x', n: 3 }), [])
+  assert.deepEqual(judge(TOPIC, { at, kind: 'A', odd: 'x', mail: 'x', n: 3 }), [])
   assert.deepEqual(judge(TOPIC, { at: 'noon' }), [{ class: 'changed_type', path: 'at', detail: 'date-time -> string' }])
   assert.deepEqual(judge(TOPIC, {}), [{ class: 'changed_type', path: 'at', detail: 'required -> absent' }])
   assert.deepEqual(judge(TOPIC, { at, kind: 'B' }), [{ class: 'new_value', path: 'kind', detail: 'B' }])

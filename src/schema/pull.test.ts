@@ -139,7 +139,7 @@ test('a folder that cannot be written, and a version that would not be the newes
   const loaded = await loadSchemas(dir)
   assert.throws(
     () => writePulled(dir, loaded, pulled, '2026-11-20'),
-    (error: TrunklineError) => error.code === 'schema.version.order',
+    (error: TrunklineError) => error.code === 'schema_version.order',
   )
   assert.ok(!existsSync(join(dir, 'v2_users_id_presence@2026-11-20.schema.json')))
   assert.match(readFileSync(join(dir, 'own.schema.json'), 'utf8'), /9999/)

@@ -52,7 +52,7 @@ function versionAfter(versions: readonly SchemaVersion[], date: string): string 
   // A version of one's own may be called anything; what was pulled last must still be the newest.
   if (newest !== undefined && compareVersions(version, newest.version) < 0) {
     throw new TrunklineError(
-      'schema.version.order',
+      'schema_version.order',
       `${newest.topic} has a version ${newest.version} in the folder, which counts as newer than ${version}`,
       'Rename that version (its "x-version"), or pull into another folder with --dir.',
     )

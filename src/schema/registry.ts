@@ -96,7 +96,7 @@ export class Registry {
     if (found !== undefined) return found
     const known = versions.map((one) => one.version).join(', ')
     throw new TrunklineError(
-      'schema.version.unknown',
+      'schema_version.unknown',
       `the schema of ${topic} has no version ${quoted(version ?? '')}`,
       `Versions are: ${known}.`,
     )
