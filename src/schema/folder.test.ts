@@ -65,6 +65,15 @@ test('in force is what use() says, else the newest of one\u2019s own, else the s
   assert.equal(registry.find('v2.detail.events.conversation.{id}.acd.end').schema['x-genesys-class'], 'AcdEndDetailEventTopicAcdEndEvent')
 })
 
+test('a version of one\u2019s own goes before a shipped one of the same name', async (t) => {
+  const dir = folderWith(t, { 'a.schema.json': own({ mine: { type: 'string' } }, { 'x-version': '257.1.0' }) })
+  const registry = new Registry((await loadSchemas(dir)).schemas)
+  for (const version of [null, '257.1.0', null]) {
+    registry.use(TOPIC, version)
+    assert.deepEqual(registry.validatorOf(TOPIC)!({ mine: 'x' }), [])
+  }
+})
+
 test('a file that is no schema is a problem that names file and place; its neighbours are loaded', async (t) => {
   const files: Record<string, string | object> = {
     'a-good.schema.json': own({ a: { type: 'string' } }),

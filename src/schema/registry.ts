@@ -92,7 +92,7 @@ export class Registry {
         `Near it are: ${near.join(', ')}. Put your own into the schema folder.`,
       )
     }
-    const found = version === undefined ? this.#inForce.get(topic) : versions.find((one) => one.version === version)
+    const found = version === undefined ? this.#inForce.get(topic) : versions.findLast((one) => one.version === version)
     if (found !== undefined) return found
     const known = versions.map((one) => one.version).join(', ')
     throw new TrunklineError(
@@ -104,7 +104,7 @@ export class Registry {
 
   /** Puts a version in force; null goes back to the newest. */
   use(topic: string, version: string | null): void {
-    const found = version === null ? this.find(topic, this.versions(topic).at(-1)?.version) : this.find(topic, version)
+    const found = (version === null ? this.versions(topic).at(-1) : undefined) ?? this.find(topic, version ?? undefined)
     if (version === null) this.#chosen.delete(topic)
     else this.#chosen.set(topic, version)
     if (this.#inForce.get(topic) === found) return
