@@ -12,6 +12,7 @@ import { isKnownTopic, nearestTopics } from '../event/topics.ts'
 import { compiler, type Compile, type Compiled } from './compile.ts'
 import { refusalOf } from './guard.ts'
 import type { JsonSchema } from './json-schema.ts'
+import { OF_CONTENT } from './versions.ts'
 
 export type LoadedSchema = Compiled & {
   readonly topic: string
@@ -131,11 +132,11 @@ async function loadOne(path: string, name: string, compile: Compile): Promise<Lo
 async function versionOf(schema: JsonSchema, name: string, bytes: Buffer<ArrayBuffer>): Promise<string> {
   const said = schema['x-version'] ?? /@([^@]+)\.schema\.json$/.exec(name)?.[1]
   if (typeof said === 'string' && /^[\w.+-]{1,64}$/.test(said)) return said
-  return `${HASH}${Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex', 0, 4)}`
+  return `${OF_CONTENT}${Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex', 0, 4)}`
 }
 
 function isHash(version: string): boolean {
-  return version.startsWith(HASH)
+  return version.startsWith(OF_CONTENT)
 }
 
 function doubled(one: LoadedSchema, twin: LoadedSchema): SchemaProblem {
@@ -156,6 +157,3 @@ function placeIn(bytes: Buffer, offset: number): string {
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
 }
-
-/** What a version begins with that was made of the content. */
-const HASH = 'content-'

@@ -10,7 +10,8 @@ import { diffSchemas, type SchemaChange } from './diff.ts'
 import type { Loaded } from './folder.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { fileOf, type Pulled } from './pulled.ts'
-import { compareVersions, Registry, type SchemaVersion } from './registry.ts'
+import { Registry, type SchemaVersion } from './registry.ts'
+import { compareVersions } from './versions.ts'
 
 export type Written = {
   readonly topic: string

@@ -10,6 +10,7 @@ import type { LoadedSchema } from './folder.ts'
 import { SHIPPED, SHIPPED_VERSION } from './generated/shipped-validators.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { validatorOf } from './validator.ts'
+import { compareVersions } from './versions.ts'
 
 export type SchemaVersion = {
   readonly topic: string
@@ -112,14 +113,6 @@ export class Registry {
     this.#revision++
   }
 }
-
-/** Orders versions as people count: 9 before 10, 2026-02-01 before 2026-11-20. */
-export function compareVersions(a: string, b: string): number {
-  const order = COUNTING.compare(a, b)
-  return order === 0 ? (a < b ? -1 : Number(a > b)) : order
-}
-
-const COUNTING = new Intl.Collator('en', { numeric: true })
 
 function shippedVersion(
   topic: string,
