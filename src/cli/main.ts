@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../hosts/version.ts'
+import { connect } from './connect.ts'
 import { printProblem, type Context } from './context.ts'
 import { exitCodeOf, OK, problemOf, USAGE } from './failure.ts'
 import { processIo, type Io } from './io.ts'
@@ -15,11 +16,15 @@ import { devCommand } from './verbs/dev.ts'
 import { eventsCommand } from './verbs/events.ts'
 import { explainCommand } from './verbs/explain.ts'
 import { fsckCommand } from './verbs/fsck.ts'
+import { genesysCommand } from './verbs/genesys.ts'
 import { initCommand } from './verbs/init.ts'
 import { quarantineCommand } from './verbs/quarantine.ts'
+import { queuesCommand } from './verbs/queues.ts'
+import { schemasCommand } from './verbs/schemas.ts'
 import { sendCommand } from './verbs/send.ts'
 import { startCommand } from './verbs/start.ts'
 import { tailCommand } from './verbs/tail.ts'
+import { topicsCommand } from './verbs/topics.ts'
 
 /** Runs the command with its arguments, without those of the process itself; never rejects. */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
@@ -68,6 +73,10 @@ function programOf(context: Context): Command {
     explainCommand,
     deadlettersCommand,
     quarantineCommand,
+    (context: Context) => schemasCommand(context, connect),
+    topicsCommand,
+    queuesCommand,
+    genesysCommand,
     configCommand,
     fsckCommand,
     benchCommand,

@@ -1,4 +1,6 @@
 import { join } from 'node:path'
+import type { TrunklineError } from '../errors.ts'
+import { hostsAt, regionOf } from '../genesys/regions.ts'
 import { compileTopics, topicPatternProblem } from '../pipeline/topic-pattern.ts'
 import { inFile, report, warn, type Reading } from './reading.ts'
 
@@ -27,14 +29,30 @@ export function checkTogether(reading: Reading): void {
 /** What calls the API of Genesys Cloud needs to know where it is and who asks. */
 function checkGenesys(reading: Reading): void {
   const topics = reading.values.get('genesys.notifications.topics')
-  if (topics === undefined) return
-  checkTopics(topics, 'genesys.notifications.topics', reading)
+  if (topics !== undefined) checkTopics(topics, 'genesys.notifications.topics', reading)
+  const named = [...reading.values].find(([path, value]) => path.endsWith('.names') && value === true)
+  const region = reading.values.get('genesys.region')
+  if (typeof region === 'string') refuse('genesys.region', region, () => regionOf(region), reading)
+  const baseUrl = reading.values.get('genesys.baseUrl')
+  if (typeof baseUrl === 'string') refuse('genesys.baseUrl', baseUrl, () => hostsAt(baseUrl), reading)
+  const because = topics !== undefined ? 'genesys.notifications' : named?.[0]
+  if (because === undefined) return
   const isSet = (path: string): boolean => (reading.origins.get(path) ?? 'default') !== 'default'
   const missing = ['genesys.clientId', 'genesys.clientSecret'].filter((path) => !isSet(path))
   if (!isSet('genesys.region') && !isSet('genesys.baseUrl')) missing.unshift('genesys.region')
   for (const path of missing) {
-    const hint = 'Give it, or take genesys.notifications out: receiving notifications calls the API of Genesys Cloud.'
+    const hint = `Give it, or take ${because} out, which calls the API of Genesys Cloud.`
     report(reading, inFile(path, undefined), 'config.missing_value', 'is missing.', hint)
+  }
+}
+
+/** Reports what a reader of the value says against it. */
+function refuse(path: string, value: string, read: () => unknown, reading: Reading): void {
+  try {
+    read()
+  } catch (error) {
+    const { message, hint } = error as TrunklineError
+    report(reading, inFile(path, value), 'config.bad_value', `is not acceptable: ${message}`, hint)
   }
 }
 

@@ -205,12 +205,13 @@ function routesBySpawn(load: string, cwd: string): unknown {
 
 /** Lays the modules that loading needs out as they are published: JavaScript in dist. */
 function publish(root: string): void {
-  for (const part of ['config', 'event', 'genesys', 'pipeline', 'schema']) {
-    mkdirSync(join(root, 'dist', part), { recursive: true })
-    for (const name of readdirSync(join(SOURCE, part)).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))) {
-      const { code } = transformSync(readFileSync(join(SOURCE, part, name), 'utf8'), { loader: 'ts', format: 'esm' })
-      writeFileSync(join(root, 'dist', part, name.replace(/ts$/, 'js')), code.replace(/(from\s*"\.[^"]*)\.ts"/g, '$1.js"'))
-    }
+  const parts = ['config', 'event', 'genesys', 'pipeline', 'schema']
+  const modules = parts.flatMap((part) => readdirSync(join(SOURCE, part)).map((name) => join(part, name)))
+  for (const path of [...modules, 'errors.ts'].filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))) {
+    const { code } = transformSync(readFileSync(join(SOURCE, path), 'utf8'), { loader: 'ts', format: 'esm' })
+    const built = join(root, 'dist', path.replace(/ts$/, 'js'))
+    mkdirSync(dirname(built), { recursive: true })
+    writeFileSync(built, code.replace(/(from\s*"\.[^"]*)\.ts"/g, '$1.js"'))
   }
   writeFileSync(join(root, 'dist/index.js'), 'export { defineConfig } from "./config/config.js"\n')
   writeFileSync(

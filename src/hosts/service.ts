@@ -22,10 +22,12 @@ import { sendError } from './answer.ts'
 import { api } from './api.ts'
 import { systemClock } from './clock.ts'
 import { type DataDir, takeDataDir } from './data-dir.ts'
+import { directoryApi } from './directory-api.ts'
 import { DriftWatcher } from './drift-watcher.ts'
 import { flagsApi } from './flags-api.ts'
 import { GapBook } from './gap-book.ts'
 import { gapsApi } from './gaps-api.ts'
+import { Genesys } from './genesys.ts'
 import { housekeep } from './housekeeping.ts'
 import { Intake } from './intake.ts'
 import { metrics } from './metrics.ts'
@@ -33,6 +35,7 @@ import { openRoute } from './open-route.ts'
 import { page } from './page.ts'
 import { explainFull, reportRecovery, warnOfLeftRoutes } from './reports.ts'
 import { playCalls } from './simulated-calls.ts'
+import { schemaApi } from './schema-api.ts'
 import { stats } from './stats.ts'
 import { Validation } from './validation.ts'
 import { VERSION } from './version.ts'
@@ -138,9 +141,13 @@ async function run(
   const warn = (code: string, message: string): void => logger.warn({ code }, message)
   const flags = new Flags(sqliteFlags(ledger))
   const validation = await Validation.open({ schemas: config.schemas, flags, warn })
+  const gaps = new GapBook(ledger)
+  const genesys = new Genesys({ config, log, ledger, gaps, warn })
+  opened.push(() => genesys.stop())
+  await genesys.startNames()
   const routes = new Map<string, Route>()
   for (const routeConfig of config.routes)
-    routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger, validation, namesIn: null }))
+    routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger, validation, namesIn: genesys.namesIn }))
   pauseByFlags(flags, config, routes)
   for (const route of routes.values()) {
     await route.start()
@@ -159,7 +166,6 @@ async function run(
     warn,
     signal: stopping.signal,
   })
-  const gaps = new GapBook(ledger)
   const unsubscribe = log.onCommitted(() => {
     for (const route of routes.values()) route.wake()
     drift.wake()
@@ -181,7 +187,8 @@ async function run(
     nowMs: clock.nowMs,
     findings: (event) => describeFindings(validation.assess(event)),
     ready: () => ({ ok: ready, reasons: ready ? [] : ['stopping'] }),
-    stats: () => stats({ config, mode, log, ledger, intake, routes, drift, gaps, sources: () => ({}), startedAtMs, nowMs: clock.nowMs() }),
+    stats: () =>
+      stats({ config, mode, log, ledger, intake, routes, drift, gaps, sources: () => genesys.status(), startedAtMs, nowMs: clock.nowMs() }),
     metrics: metrics({ log, ledger, routes, intake, maxBytes: config.log.maxBytes, validation, drift, gaps }),
     page: () =>
       page({
@@ -208,6 +215,14 @@ async function run(
     nowMs: clock.nowMs,
   })
   gapsApi(app, gaps)
+  schemaApi(app, {
+    registry: validation.registry,
+    problems: validation.problems,
+    drift: () => validation.report(),
+    lagEvents: () => drift.lagEvents,
+    actionOf: (topic, found) => validation.actionOf(topic, found),
+  })
+  directoryApi(app, { directory: genesys.directory })
   const access = new Access({ tokenHash, hosts: [config.http.host, ...config.http.allowHosts] })
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
   const { headersTimeoutMs, requestTimeoutMs } = config.http
@@ -222,6 +237,7 @@ async function run(
   server.keepAliveTimeout = 65_000
   url.value = await listen(server, config.http.host, config.http.port)
 
+  await genesys.startSource()
   const background = [drift.run(), housekeep({ config, log, ledger, routes, logger, signal: stopping.signal })]
   if (options.simulate) background.push(playCalls(log, stopping.signal))
   logger.info({ url: url.value, mode, routes: [...routes.keys()], dataDir: config.dataDir, version: VERSION }, 'ready')
@@ -233,6 +249,7 @@ async function run(
     stopping.abort()
     server.close()
     server.closeIdleConnections()
+    await genesys.stop()
     await Promise.all(background)
     unsubscribe()
     const drainMs = options.drainMs ?? DRAIN_MS

@@ -1,0 +1,99 @@
+/**
+ * The notification source inside the service: its records go to the log, what it remembers and the gaps it reports to the
+ * ledger, and what the log has of a conversation tells it which events it need not reconstruct.
+ */
+import type { Config } from '../config/config.ts'
+import type { Event } from '../event/event.ts'
+import type { Platform } from '../genesys/platform.ts'
+import type { Log } from '../log/log.ts'
+import { search } from '../log/search.ts'
+import type { Clock } from '../pipeline/clock.ts'
+import type { Ledger } from '../routes/ledger.ts'
+import { bodyOf } from '../schema/assess.ts'
+import type { LiveEvent } from '../sources/notifications/match-live.ts'
+import { notificationSource } from '../sources/notifications/notifications.ts'
+import type { Source, SourceRecord } from '../sources/source.ts'
+import type { GapBook } from './gap-book.ts'
+
+export type NotificationRooms = {
+  readonly settings: NonNullable<Config['genesys']['notifications']>
+  readonly platform: Platform
+  readonly log: Log
+  readonly ledger: Ledger
+  readonly gaps: GapBook
+  readonly clock: Clock
+  readonly random: () => number
+  readonly warn: (code: string, message: string) => void
+}
+
+const KEPT_AS = 'notifications'
+const DETAIL = 'v2.detail.events.conversation.{id}.'
+/** Events of one conversation that are looked at; real ones have some dozens. */
+const MAX_EVENTS = 5_000
+
+/** The source, not yet started. Throws a coded error for what can never work. */
+export function openNotifications(rooms: NotificationRooms): Source {
+  const { settings, platform, log, ledger, gaps, clock, random, warn } = rooms
+  return notificationSource({
+    settings: { topics: settings.topics, users: audience(settings.users), queues: audience(settings.queues) },
+    platform,
+    clock,
+    random,
+    output: {
+      accept: (records) => append(log, records),
+      gap: (gap) => {
+        gaps.add(gap)
+        const seconds = Math.ceil((gap.toMs - gap.fromMs) / 1000)
+        warn('notifications.gap', `${gap.source}: ${seconds} s of notifications are missing (${gap.reason}); see GET /v1/gaps`)
+      },
+      warn,
+    },
+    memory: {
+      recall: async () => {
+        const row = ledger.get('SELECT value FROM kept WHERE name = ?', KEPT_AS)
+        try {
+          return row === undefined ? null : (JSON.parse(String(row['value'])) as unknown)
+        } catch {
+          return null
+        }
+      },
+      remember: async (state) => {
+        ledger.run('INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)', KEPT_AS, JSON.stringify(state))
+      },
+    },
+    liveEventsOf: (conversationId) => liveEventsOf(log, conversationId),
+  })
+}
+
+function audience(ids: readonly string[]): 'all' | readonly string[] {
+  return ids.includes('*') ? 'all' : ids
+}
+
+/** Each record by itself, so that one that is no event is quarantined with its exact bytes. They share a group of the log all the same. */
+async function append(log: Log, records: readonly SourceRecord[]): Promise<void> {
+  await Promise.all(
+    records.map(({ bytes, receivedAtMs }) => log.append(bytes, { kind: 'json', gzip: false, via: 'notifications', receivedAtMs })),
+  )
+}
+
+async function liveEventsOf(log: Log, conversationId: string): Promise<readonly LiveEvent[]> {
+  const found: LiveEvent[] = []
+  for await (const { event } of search(log.events, { conversation: conversationId }, { order: 'desc' })) {
+    const live = liveEventOf(event)
+    if (live !== null) found.push(live)
+    if (found.length >= MAX_EVENTS) break
+  }
+  return found
+}
+
+function liveEventOf(event: Event): LiveEvent | null {
+  if (!event.topic.startsWith(DETAIL) || event.occurredAtMs === null || event.duplicateOf !== null) return null
+  const body = bodyOf(event) as Readonly<Record<string, unknown>> | null | undefined
+  const text = (name: string): string | null => (typeof body?.[name] === 'string' ? body[name] : null)
+  return {
+    kind: event.topic.slice(DETAIL.length),
+    participantId: text('participantId'),
+    sessionId: text('sessionId'),
+    occurredAtMs: event.occurredAtMs,
+  }
+}
