@@ -87,10 +87,13 @@ test('a new field and a new value are reported within a second, and delivered; a
   await service.stop()
   const again = await running(t, { dir })
   const kept = await driftOf(again)
-  assert.deepEqual(kept.map(({ path, count, action }) => [path, count, action]).toSorted(), [
-    ['acdOutcome', 1, 'accept'],
-    ['transferReason', 3, 'tag'],
-  ])
+  assert.deepEqual(
+    new Map(kept.map(({ path, count, action }) => [path, `${count} ${action}`])),
+    new Map([
+      ['acdOutcome', '1 accept'],
+      ['transferReason', '3 tag'],
+    ]),
+  )
 })
 
 test('a schema of the user goes before the shipped one, can be chosen at run time, and a file that is none stops nothing', async (t) => {
