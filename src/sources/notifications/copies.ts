@@ -3,24 +3,21 @@
  * come again (a station set, cleared and set again), so equal content is counted and not just remembered: the k-th copy from
  * one channel pairs with the k-th from another, in whatever order the channels are read.
  *
- * Content is the message without `metadata`, in canonical form: whether both channels get the same `CorrelationId` is not
- * documented. Where it is seen to be the same, it decides which of several equal bodies belong together.
+ * Content is the message without `metadata`, in canonical form: that both channels get the same `CorrelationId` is documented
+ * nowhere, and an event that lost its like for that would be given twice.
  *
- * A copy waits only so long for its like: what one channel alone was sent, before the other was subscribed, must not swallow a
- * later event that says the same.
+ * A copy waits for its like only while that may still come. What one channel alone was sent, before the other was subscribed,
+ * must not swallow a later event that says the same.
  */
 import { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
 import { canonicalExact } from '../../event/canonical.ts'
-import { isObject, parseExact } from '../../event/json.ts'
+import { parseExact } from '../../event/json.ts'
 import type { JsonObject } from '../../event/json.ts'
 import type { Frame } from './frames.ts'
 
-/** A frame reduced to what is compared. */
-export type Content = { readonly key: string; readonly correlation: string | null }
-
 /** A first copy, and the channels that have not given theirs. */
-type Copy<L> = { readonly key: string; readonly correlation: string | null; readonly atMs: number; readonly missing: Set<L>; done: boolean }
+type Copy<L> = { readonly key: string; readonly atMs: number; readonly missing: Set<L>; done: boolean }
 
 export class Copies<L> {
   readonly #channels = new Set<L>()
@@ -28,7 +25,7 @@ export class Copies<L> {
   /** All copies, oldest first, so that they can be forgotten in order. */
   #order: Copy<L>[] = []
   #oldest = 0
-  #sameCorrelation = false
+  #size = 0
   readonly #maxAgeMs: number
   readonly #maxCopies: number
   /** Copies forgotten before their time for want of room: each may have let a second copy through. */
@@ -46,31 +43,32 @@ export class Copies<L> {
 
   remove(channel: L): void {
     if (!this.#channels.delete(channel)) return
-    if (this.#channels.size < 2) this.#sameCorrelation = false
-    for (let at = this.#oldest; at < this.#order.length; at++) this.#seen(this.#order[at]!, channel)
+    this.cannotGive(channel, Infinity)
+  }
+
+  /** `channel` has given everything that others gave until then: what is missing from it will not come. */
+  cannotGive(channel: L, untilMs: number): void {
+    for (let at = this.#oldest; at < this.#order.length && this.#order[at]!.atMs <= untilMs; at++) this.#seen(this.#order[at]!, channel)
   }
 
   /** Copies remembered. */
   get size(): number {
-    return this.#order.length - this.#oldest
+    return this.#size
   }
 
-  /** Whether this is the first copy of an event, which is to be handed on. */
-  isFirst(channel: L, content: () => Content, nowMs: number): boolean {
+  /** Whether this is the first copy of an event, which is to be handed on. `content` is asked for only where it matters. */
+  isFirst(channel: L, content: () => string, nowMs: number): boolean {
     this.#forgetOld(nowMs)
-    if (this.#channels.size < 2 && this.size === 0) return true
-    const { key, correlation } = content()
-    const waiting = (this.#byKey.get(key) ?? []).filter((copy) => copy.missing.has(channel))
-    const same = correlation === null ? undefined : waiting.find((copy) => copy.correlation === correlation)
-    if (same !== undefined) this.#sameCorrelation = true
-    const copy = same ?? (this.#sameCorrelation && correlation !== null ? undefined : waiting[0])
-    if (copy !== undefined) {
-      this.#seen(copy, channel)
+    if (this.#channels.size < 2 && this.#size === 0) return true
+    const key = content()
+    const like = this.#byKey.get(key)?.find(({ missing }) => missing.has(channel))
+    if (like !== undefined) {
+      this.#seen(like, channel)
       return false
     }
     const missing = new Set(this.#channels)
     missing.delete(channel)
-    if (missing.size > 0) this.#remember({ key, correlation, atMs: nowMs, missing, done: false })
+    if (missing.size > 0) this.#remember({ key, atMs: nowMs, missing, done: false })
     return true
   }
 
@@ -80,11 +78,12 @@ export class Copies<L> {
   }
 
   #remember(copy: Copy<L>): void {
-    if (this.size >= this.#maxCopies) this.#dropOldest(copy.atMs)
+    if (this.#order.length - this.#oldest >= this.#maxCopies) this.#dropOldest(copy.atMs)
     const equal = this.#byKey.get(copy.key)
     if (equal === undefined) this.#byKey.set(copy.key, [copy])
     else equal.push(copy)
     this.#order.push(copy)
+    this.#size++
   }
 
   #forgetOld(nowMs: number): void {
@@ -108,6 +107,7 @@ export class Copies<L> {
   #drop(copy: Copy<L>): void {
     if (copy.done) return
     copy.done = true
+    this.#size--
     const rest = (this.#byKey.get(copy.key) ?? []).filter((other) => other !== copy)
     if (rest.length === 0) this.#byKey.delete(copy.key)
     else this.#byKey.set(copy.key, rest)
@@ -115,20 +115,11 @@ export class Copies<L> {
 }
 
 /** What is compared of a frame. */
-export function contentOf(frame: Frame, bytes: Uint8Array): Content {
-  if (frame.kind === 'event') {
-    const text = canonicalExact(withoutMetadata(frame.message), () => withoutMetadata(parseExact(frame.text)))
-    const metadata = frame.message['metadata']
-    const correlation = isObject(metadata) ? metadata['CorrelationId'] : undefined
-    if (text !== null) return { key: digest(text), correlation: typeof correlation === 'string' ? correlation : null }
-  }
-  return { key: digest(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')), correlation: null }
+export function contentOf(frame: Frame, bytes: Uint8Array): string {
+  const text = frame.kind === 'event' ? canonicalExact(withoutMetadata(frame.message), () => withoutMetadata(parseExact(frame.text))) : null
+  return hash('sha256', text ?? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'), 'base64')
 }
 
 function withoutMetadata(message: unknown): JsonObject {
   return { ...(message as JsonObject), metadata: null }
-}
-
-function digest(text: string): string {
-  return hash('sha256', text, 'base64')
 }

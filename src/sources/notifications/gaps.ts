@@ -63,13 +63,11 @@ export class Gaps {
 
   /** Takes a gap of a shard. */
   add(gap: ShardGap): void {
-    if (this.#kindsOf(gap).length === 0) this.#report(gap, null)
-    else {
-      this.#pending.push(gap)
-      if (this.#pending.length > MAX_PENDING) this.#report(this.#pending.shift()!, null)
-      this.#o.onChange()
-      this.run()
-    }
+    if (this.#kindsOf(gap).length === 0 && this.#isReported(gap, null)) return
+    this.#pending.push(gap)
+    while (this.#pending.length > MAX_PENDING && this.#isReported(this.#pending[0]!, null)) this.#pending.shift()
+    this.#o.onChange()
+    this.run()
   }
 
   /** Fills what is pending, one gap after the other. */
@@ -82,11 +80,13 @@ export class Gaps {
   async #fillAll(): Promise<void> {
     const { clock, signal, settings } = this.#o
     for (let gap = this.#pending[0]; gap !== undefined && !signal.aborted; gap = this.#pending[0]) {
-      await clock.wait(Math.max(0, gap.toMs + settings.timing.fillDelayMs - clock.nowMs()), signal)
-      const filled = await this.#fillPatiently(gap)
+      const fillable = this.#kindsOf(gap).length > 0
+      if (fillable) await clock.wait(Math.max(0, gap.toMs + settings.timing.fillDelayMs - clock.nowMs()), signal)
+      const filled = fillable ? await this.#fillPatiently(gap) : null
+      while (!signal.aborted && !this.#isReported(gap, filled)) await clock.wait(settings.timing.fillBackoffMs, signal)
       if (signal.aborted) break
       this.#pending = this.#pending.filter((other) => other !== gap)
-      this.#report(gap, filled)
+      this.#o.onChange()
     }
     this.#running = false
   }
@@ -166,15 +166,20 @@ export class Gaps {
     return gap.topics.some(tellsOfConversations) ? [...new Set([...gap.topics, ...this.#o.conversationTopics])] : gap.topics
   }
 
-  #report(gap: ShardGap, filled: ReadonlyMap<string, number> | null): void {
+  /** False when the report could not be taken: it is made again. */
+  #isReported(gap: ShardGap, filled: ReadonlyMap<string, number> | null): boolean {
     const topics = filled === null ? [] : [...filled].map(([kind, events]) => ({ topic: DETAIL_TOPICS + kind, events }))
     const had = new Set(topics.map(({ topic }) => topic))
     const lost = this.#missingIn(gap).filter((topic) => !had.has(topic))
     const report: Gap = { source: this.#o.source, fromMs: gap.fromMs, toMs: gap.toMs, reason: gap.reason, lost, filled: topics }
+    try {
+      this.#o.output.gap(report)
+    } catch {
+      return false
+    }
     this.#reported++
     this.#recent = [...this.#recent, report].slice(-MAX_RECENT)
-    this.#o.output.gap(report)
-    this.#o.onChange()
+    return true
   }
 }
 

@@ -243,7 +243,10 @@ export class Shard {
 
   /** Counts how far the links reach, and reports what none of them covered. */
   #advance(): void {
-    for (const link of this.#links) if (!link.live) this.#copies.remove(link)
+    for (const link of this.#links) {
+      if (link.provenMs !== null) this.#copies.cannotGive(link, link.provenMs - COPIES_APART_MS)
+      if (!link.live) this.#copies.remove(link)
+    }
     for (;;) {
       const proven = this.#links.filter((link) => link.provenMs !== null)
       if (this.#wholeMs === null && proven.length > 0) this.#wholeMs = this.#gapEndMs = Math.min(...proven.map(startOf))
@@ -337,6 +340,8 @@ export class Shard {
 }
 
 const MAX_COPIES = 100_000
+/** Genesys puts an event on all channels within so long. */
+const COPIES_APART_MS = 5_000
 const MAX_ENDED = 8
 const MAX_REFUSED = 1_000
 const SYNC_RETRY_MS = 2_000

@@ -19,8 +19,8 @@ export type Subscription = { readonly topic: string; readonly templates: readonl
 const MAX_TOPIC_CHARS = 200
 
 /**
- * Sorts topic templates by what their `{id}` is. A `*` at the end stands for every known topic that begins so; a topic with
- * real ids is taken as it is. Throws for a topic that is unknown or whose ids cannot be listed.
+ * Sorts topic templates by what their `{id}` is. A `*` at the end stands for every known topic that begins so and can be
+ * subscribed; a topic with real ids is taken as it is. Throws for a topic that is unknown or whose ids cannot be listed.
  */
 export function askedTopics(patterns: readonly string[]): AskedTopics {
   const found: Record<TopicSubject, Set<string>> = { user: new Set(), queue: new Set(), conversation: new Set(), none: new Set() }
@@ -61,7 +61,8 @@ function expand(pattern: string): readonly string[] {
   if (pattern.endsWith('*')) {
     const prefix = pattern.slice(0, -1)
     const topics = KNOWN_TOPICS.filter((topic) => topic.startsWith(prefix) && !isProtocol(topic))
-    if (topics.length > 0) return topics
+    const namable = topics.filter((topic) => subjectIn(topic) !== null)
+    if (topics.length > 0) return namable.length > 0 ? namable : topics
   } else if (!isProtocol(pattern) && (isKnownTopic(pattern) || !pattern.includes(HOLE))) {
     if (/^v2\.[\w.-]+$/.test(pattern.replaceAll(HOLE, 'id'))) return [pattern]
   }
@@ -77,11 +78,16 @@ function isProtocol(topic: string): boolean {
   return topic.startsWith('v2.system.') || topic.startsWith('channel.') || topic === 'v2.subscription.updated'
 }
 
-function subjectOf(topic: string): TopicSubject {
+function subjectIn(topic: string): TopicSubject | null {
   if (!topic.includes(HOLE)) return 'none'
   const { params } = topicFactsOf(topic).ids
   const role = params[0]
-  if (params.length === 1 && role !== undefined && role !== 'other') return role
+  return params.length === 1 && role !== undefined && role !== 'other' ? role : null
+}
+
+function subjectOf(topic: string): TopicSubject {
+  const subject = subjectIn(topic)
+  if (subject !== null) return subject
   throw new TrunklineError(
     'notifications.ids_unknown',
     `The notification source is to subscribe to "${topic}", but the WebSocket has no wildcards, and what to put for its {id} is not known.`,
