@@ -11,6 +11,7 @@ export type Delivery = {
   /** Unique to the emission. */
   readonly correlationId: string
   readonly topicName: string
+  /** When it was in fact published; a hair later than the centre meant to. */
   readonly publishedAtMs: number
   readonly outcome: Outcome
   /** What made the client miss it: the kind of a planted fault, `expiry` or `limit` (an eviction by the client's own channels). */

@@ -51,13 +51,13 @@ export class Streaming {
 
   /** Publishes one emission to its subscribers, and keeps the truth about it. */
   publish(emission: Emission): void {
-    const { deliveries, channels, newId } = this.#options
-    const { topicName, publishedAtMs } = emission
+    const { clock, deliveries, channels, newId } = this.#options
+    const { topicName } = emission
     deliveries.emitted()
     const subscribers = [...channels.subscribers(topicName)]
     const lostTo = subscribers.length === 0 ? channels.lostTo(topicName) : null
     if (subscribers.length === 0 && lostTo === null) return deliveries.unsubscribed()
-    const what = { correlationId: newId(), topicName, publishedAtMs }
+    const what = { correlationId: newId(), topicName, publishedAtMs: clock.nowMs() }
     const sockets = subscribers.flatMap(({ socket }) => (socket?.healthy === true ? [socket] : []))
     if (sockets.length === 0) return deliveries.unsent(what, lostTo ?? subscribers.find(({ down }) => down !== null)?.down ?? null)
     const sent = deliveries.sent(what, sockets.length)
