@@ -131,9 +131,12 @@ export class Channels {
     return this.#byName.get(name) ?? NO_CHANNELS
   }
 
-  /** The fault through which the topic has no channel; null when nobody wants it. */
+  /** The fault through which nobody gets the topic now; null when nobody wants it, or the client itself is the cause. */
   lostTo(name: string): string | null {
-    return this.#lost.get(name) ?? null
+    const down = [...this.subscribers(name)].filter((channel) => channel.down !== null)
+    // A channel given up long ago says less than the one used last.
+    const [last] = down.sort((a, b) => Number(b.socket !== null) - Number(a.socket !== null) || b.used - a.used)
+    return last?.down ?? this.#lost.get(name) ?? null
   }
 
   use(channel: Channel): void {
@@ -158,9 +161,10 @@ export class Channels {
   remove(channel: Channel, fault: string, told = true): void {
     const nowMs = this.#clock.nowMs()
     this.#channels.delete(channel.id)
-    this.lose(channel, fault)
-    this.#deliveries.outage(fault, nowMs, channel.id).toMs = nowMs
-    const { socket } = channel
+    const { socket, down } = channel
+    // One that was cut off before loses nothing by this: what it misses, it misses through what cut it off.
+    if (socket !== null && down === null) this.#deliveries.outage(fault, nowMs, channel.id).toMs = nowMs
+    this.lose(channel, down ?? fault)
     if (socket === null) return
     if (!told) return void socket.cut()
     socket.tell({ result: '404' })

@@ -119,14 +119,16 @@ async function harm(kind: Harm, channel: Channel, toMs: number, options: FaultRu
       return end(outage)
     }
     case 'closing': {
+      const outage = deliveries.outage(kind, clock.nowMs(), channel.id)
       socket.tell(
         systemMessage('v2.system.socket_closing', channel, { message: 'The socket will be closed for maintenance in one minute.' }),
       )
       await clock.wait(limits.closingNoticeMs, AbortSignal.any([signal, socket.ended]))
       // A client that has heeded the notice is on another socket by now.
-      if (channel.socket !== socket || !socket.healthy) return
-      const outage = begin()
-      await socket.close(1001, 'Maintenance')
+      if (channel.socket === socket && socket.healthy) {
+        channel.down = kind
+        await socket.close(1001, 'Maintenance')
+      }
       return end(outage)
     }
     case 'silence': {

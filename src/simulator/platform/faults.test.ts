@@ -99,7 +99,7 @@ test('a closing gives a minute of notice; a client that heeds it misses nothing'
   await at.clock.advance(120_000)
   await again.settled()
   await check(at, at.line, again)
-  assert.deepEqual([missed(at).count, at.platform.truth().outages], [0, []])
+  assert.equal(missed(at).count, 0)
   assert.equal(again.socket.readyState, again.socket.OPEN)
 })
 

@@ -55,11 +55,11 @@ export class Streaming {
     const { topicName } = emission
     deliveries.emitted()
     const subscribers = [...channels.subscribers(topicName)]
-    const lostTo = subscribers.length === 0 ? channels.lostTo(topicName) : null
-    if (subscribers.length === 0 && lostTo === null) return deliveries.unsubscribed()
-    const what = { correlationId: newId(), topicName, publishedAtMs: clock.nowMs() }
     const sockets = subscribers.flatMap(({ socket }) => (socket?.healthy === true ? [socket] : []))
-    if (sockets.length === 0) return deliveries.unsent(what, lostTo ?? subscribers.find(({ down }) => down !== null)?.down ?? null)
+    const fault = sockets.length === 0 ? channels.lostTo(topicName) : null
+    if (subscribers.length === 0 && fault === null) return deliveries.unsubscribed()
+    const what = { correlationId: newId(), topicName, publishedAtMs: clock.nowMs() }
+    if (sockets.length === 0) return deliveries.unsent(what, fault)
     const sent = deliveries.sent(what, sockets.length)
     const metadata = `"metadata":{"CorrelationId":"${what.correlationId}"}`
     const text = `{"topicName":${JSON.stringify(topicName)},"version":"2","eventBody":${emission.bodyText},${metadata}}`
