@@ -317,6 +317,30 @@ test('drawn faults are the same for the same chance, lie within their span, and 
   )
 })
 
+test('a miss is put down to what cut the client off, not to channels it gave up meanwhile or before', async (t) => {
+  const at = await stage(t, 'termination@60s, streaming@120s+30s')
+  await at.clock.advance(70_000)
+  // It does not come back to the old channel, and opens so many that it loses it.
+  const other = await at.channel(TOPIC)
+  const again = await at.connect(other.connectUri)
+  await at.clock.advance(60_000)
+  for (let i = 0; i < 25; i++) await at.channel()
+  await at.clock.advance(10_000)
+  await check(at, at.line, again)
+  const missedBy = (fault: string) =>
+    at.platform
+      .truth()
+      .deliveries.filter((delivery) => delivery.fault === fault)
+      .map(({ publishedAtMs }) => publishedAtMs - START_MS)
+  assert.deepEqual(missed(at).faults, ['termination', 'streaming'])
+  assert.ok(Math.max(...missedBy('termination')) < 72_000 && Math.min(...missedBy('streaming')) >= 120_000)
+  assert.deepEqual(
+    at.platform.truth().outages.map(({ kind }) => kind),
+    ['termination', 'streaming'],
+    'an eviction that takes nothing is no outage',
+  )
+})
+
 test('a heartbeat after an outage is again every 30 seconds', async (t) => {
   const at = await stage(t, 'streaming@60s+60s')
   await at.clock.advance(130_000)

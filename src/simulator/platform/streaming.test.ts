@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { WebSocket } from 'ws'
 import { seededRandom, turns, virtualClock } from '../../testing/virtual-clock.ts'
 import { listed, scene, textOf, type Answered } from './_caller.ts'
+import { scaledClock } from '../scaled-clock.ts'
 import { queueId, userId } from './_scripted-centre.ts'
 
 const START_MS = Date.UTC(2026, 7, 14, 8)
@@ -314,6 +315,45 @@ test('nothing is owed to a client that answers no ping', async (t) => {
   await line.closed
   while (platform.status().sockets > 0) await turns(1)
   assert.equal(platform.truth().counts.unsure, 1)
+})
+
+test('the whole protocol keeps the time of a scaled clock: 144 times as fast, a heartbeat comes every 208 ms', async (t) => {
+  const base = virtualClock(0)
+  const clock = scaledClock(base, START_MS, 144)
+  const { channel, connect, call, centre, platform } = await scene(t, { clock, wall: base, random: seededRandom(7) })
+  const { id, connectUri } = await channel(presence(0))
+  const line = await connect(connectUri)
+  for (let minute = 1; minute <= 60; minute++) centre.say(presence(0), START_MS + minute * 60_000)
+  await base.advance(25_010)
+  await line.settled()
+  assert.equal(line.frames.filter((frame) => textOf(frame) === 'WebSocket Heartbeat').length, 120)
+  assert.equal(line.ids().length, 60)
+  assert.equal(platform.truth().counts.owed, 60)
+  await base.advance(600_000)
+  assert.deepEqual(line.frames.at(-1), { result: '404' }, 'a day has passed')
+  assert.equal((await call('HEAD', `${CHANNELS}/${id}`)).status, 401, 'for the token too')
+})
+
+test('who asks is told of every outcome as it is settled', async (t) => {
+  const { clock, random } = world()
+  const told: unknown[] = []
+  const { channel, connect, centre } = await scene(t, {
+    clock,
+    random,
+    onRecord: ({ topicName, outcome }) => told.push([topicName, outcome]),
+  })
+  const { connectUri } = await channel(presence(0))
+  centre.say(presence(0), START_MS + 10)
+  await clock.advance(1000)
+  const line = await connect(connectUri)
+  centre.say(presence(0), START_MS + 2000)
+  centre.say(presence(1), START_MS + 2000)
+  await clock.advance(2000)
+  await line.settled()
+  assert.deepEqual(told, [
+    [presence(0), 'unconnected'],
+    [presence(0), 'owed'],
+  ])
 })
 
 test('before it has a socket a channel misses things by its own doing', async (t) => {
