@@ -89,7 +89,7 @@ test('what onDrift throws is reported and changes nothing', async () => {
     },
   )
   assert.deepEqual(Object.values(ends), ['delivered', 'delivered', 'delivered'])
-  assert.deepEqual(warnings, ['lambda.on_drift_threw', 'lambda.on_drift_threw'])
+  assert.deepEqual(warnings, ['lambda.observer_threw', 'lambda.observer_threw'])
 })
 
 test('a policy that nobody could carry out is refused', async () => {

@@ -31,7 +31,7 @@ export function lambdaValidation(
         try {
           onDrift?.(event, findings)
         } catch (error) {
-          warn('lambda.on_drift_threw', error instanceof Error ? error.name : 'not an error')
+          warn('lambda.observer_threw', error instanceof Error ? error.name : 'not an error')
         }
       }
       return stage.run(events, signal)
