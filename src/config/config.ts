@@ -169,7 +169,7 @@ export type FileSinkInput = {
 export type FunctionSinkInput = {
   /** Where the events of the route go. */
   readonly type: 'function'
-  /** Module that exports the function; it runs in a thread of its own. */
+  /** Module that exports the function; it runs in a process of its own. */
   readonly module: string
   /** Name of the exported function. */
   readonly export?: string | undefined
@@ -177,7 +177,7 @@ export type FunctionSinkInput = {
   readonly timeoutMs?: number | undefined
   /** Calls of the function under way at once. */
   readonly calls?: number | undefined
-  /** Memory the thread of the function may use. */
+  /** JavaScript heap that the process of the function may use. */
   readonly maxMemoryBytes?: number | undefined
 }
 

@@ -117,7 +117,7 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     sinks: ['function'],
     type: 'file',
     required: true,
-    description: 'Module that exports the function; it runs in a thread of its own.',
+    description: 'Module that exports the function; it runs in a process of its own.',
   },
   {
     path: 'routes.*.sink.export',
@@ -145,7 +145,7 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     default: 128 * MIB,
     min: 16 * MIB,
     max: 16 * GIB,
-    description: 'Memory the thread of the function may use.',
+    description: 'JavaScript heap that the process of the function may use.',
   },
   {
     path: 'routes.*.retry.maxAttempts',

@@ -113,7 +113,7 @@ function fileSinkError(name: string): TrunklineError {
 }
 
 function functionSinkError(name: string): TrunklineError {
-  const message = `route ${name} calls a function of yours, which runs in a thread of the service`
+  const message = `route ${name} calls a function of yours, which runs in a process of the service's`
   return new TrunklineError(
     'lambda.function_sink',
     message,
