@@ -108,7 +108,7 @@ export class Validation {
     const known = typeof version === 'string' && this.registry.versions(topic).some((one) => one.version === version)
     if (typeof version === 'string' && !known)
       this.#options.warn(
-        'schema.version.unknown',
+        'schema_version.unknown',
         `the version ${version} that was chosen for ${topic} is not there any more; the newest is used`,
       )
     this.registry.use(topic, known ? version : null)

@@ -18,7 +18,8 @@ const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf
 const NO_CODES: ReadonlySet<string> = new Set([
   ...DURABLE_STEPS,
   ...['trunkline.json', 'ledger.db', 'lock.db', 'token.sha256', 'trunkline.step', 'http.host', 'http.port'],
-  ...['genesys.notifications', 'channel.metadata', 'module.exports'],
+  ...['genesys.notifications', 'genesys.budget', 'channel.metadata', 'module.exports', 'schema.version', 'schema.policy'],
+  ...['unknown_topic', 'topic_mismatch', 'changed_type', 'new_field', 'new_value'].map((drift) => `drift.${drift}`),
 ])
 
 test('errors.md has every code of the source, and no other', () => {
