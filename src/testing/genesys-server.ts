@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { TestContext } from 'node:test'
 import type { Clock } from '../pipeline/clock.ts'
 
 /*
@@ -52,7 +51,7 @@ export type GenesysServerOptions = {
   readonly silent?: boolean
 }
 
-export async function genesysServer(t: TestContext, options: GenesysServerOptions): Promise<GenesysServer> {
+export async function genesysServer(t: { after(end: () => void): void }, options: GenesysServerOptions): Promise<GenesysServer> {
   const {
     clock,
     clientId = 'client-1',
