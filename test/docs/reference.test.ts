@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { CLI_PAGE, renderCliReference } from '../../scripts/gen-cli-reference.ts'
 import { DURABLE_STEPS } from '../../src/diagnostics/step.ts'
 import { decode } from '../../src/event/decode.ts'
+import { REGIONS } from '../../src/genesys/regions.ts'
 import { ROOT, blocksOf, noteOf, placeOf, read } from './_pages.ts'
 
 const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
@@ -20,6 +21,7 @@ const NO_CODES: ReadonlySet<string> = new Set([
   ...['trunkline.json', 'ledger.db', 'lock.db', 'token.sha256', 'trunkline.step', 'http.host', 'http.port'],
   ...['genesys.notifications', 'genesys.budget', 'channel.metadata', 'module.exports', 'schema.version', 'schema.policy'],
   ...['unknown_topic', 'topic_mismatch', 'changed_type', 'new_field', 'new_value'].map((drift) => `drift.${drift}`),
+  ...REGIONS.map(({ domain }) => domain),
 ])
 
 test('errors.md has every code of the source, and no other', () => {
