@@ -4,7 +4,7 @@
  * first answer (and again after a 429, which proves that the count was wrong) one request is under way at a time.
  *
  * The end of a window is taken late, by what rounding and the way back can hide, and a request that was under way when
- * a window ended counts in the next one too. First come, first served within a priority; `background` takes what
+ * a window ended counts in the next one too; so does one whose answer may be of either. First come, first served within a priority; `background` takes what
  * `normal` leaves, and never more than its share. The queue is bounded.
  */
 import type { Clock } from '../pipeline/clock.ts'
@@ -55,6 +55,9 @@ const ROUNDING_MS = 1_000
 /** No answer makes anybody wait longer than this. */
 const MAX_WAIT_MS = 600_000
 
+/** Between which two moments a window ends, epoch ms. */
+type End = { readonly fromMs: number; readonly byMs: number }
+
 type Waiter = { readonly priority: Priority; readonly admit: () => void }
 
 export class RateBudget {
@@ -69,10 +72,13 @@ export class RateBudget {
   #used = 0
   #usedInBackground = 0
   #inFlight = 0
-  #endsAtMs: number | null = null
-  #lastEndMs = 0
-  /** The longest that a window has been seen to last. */
-  #windowMs = DEFAULT_WINDOW_MS
+  /** Answered requests that the server may have counted in the window after this one. */
+  #unsure = 0
+  /** Null while no answer has told. */
+  #end: End | null = null
+  #lastEnd: End = { fromMs: 0, byMs: 0 }
+  /** The longest that a window has been seen to last; windows last at least that long. */
+  #lengthMs = 0
   #blockedUntilMs: number | null = null
   #refusals = 0
   #alarm: { readonly atMs: number; readonly off: AbortController } | null = null
@@ -115,7 +121,7 @@ export class RateBudget {
     return {
       allowed: this.#allowed,
       used: this.#used,
-      endsAtMs: this.#endsAtMs,
+      endsAtMs: this.#end?.byMs ?? null,
       blockedUntilMs: this.#blockedUntilMs,
       waiting: this.#waiting(),
       inFlight: this.#inFlight,
@@ -142,7 +148,7 @@ export class RateBudget {
       this.#inFlight -= 1
       how()
       // Nobody is left to tell when the window ends.
-      if (this.#inFlight === 0 && this.#used > 0) this.#endsAtMs ??= this.#clock.nowMs() + this.#windowMs + ROUNDING_MS
+      if (this.#inFlight === 0 && this.#used > 0) this.#end ??= this.#assumedEnd()
       this.#pump()
     }
     return {
@@ -156,26 +162,43 @@ export class RateBudget {
     // An answer to what was sent before a block says nothing about the time after it.
     if (window === this.#window) this.#known = true
     if (facts === 'silent') {
-      this.#endsAtMs ??= nowMs + this.#windowMs + ROUNDING_MS
+      this.#end ??= this.#assumedEnd()
       return
     }
     const resetMs = Math.min(facts.resetMs, MAX_WAIT_MS)
-    this.#windowMs = Math.max(this.#windowMs, resetMs)
-    const latestEndMs = nowMs + resetMs + ROUNDING_MS
-    const earliestEndMs = sentAtMs + resetMs - 2 * ROUNDING_MS
-    if (window !== this.#window && earliestEndMs <= this.#lastEndMs) {
+    const end = { fromMs: sentAtMs + resetMs - 2 * ROUNDING_MS, byMs: nowMs + resetMs + ROUNDING_MS }
+    this.#lengthMs = Math.max(this.#lengthMs, resetMs - ROUNDING_MS)
+    if (window !== this.#window) {
+      const which = this.#compare(end, this.#lastEnd)
       // It was counted in the window before, and only as a precaution in this one.
-      this.#used = Math.max(this.#inFlight, this.#used - 1)
-      return
+      if (which === 'same') this.#used = Math.max(this.#inFlight, this.#used - 1)
+      if (which !== 'next') return
+    } else if (this.#end !== null) {
+      const which = this.#compare(end, this.#end)
+      if (which === 'unsure') {
+        this.#unsure += 1
+        return
+      }
+      if (which === 'next') {
+        // The server is in its next window already: ours was taken to end late. What is in flight may be in either.
+        this.#begin(this.#end)
+        this.#used += 1
+      }
     }
-    if (window === this.#window && this.#endsAtMs !== null && earliestEndMs > this.#endsAtMs) {
-      // The server is in its next window already: ours was taken to end late. What is in flight may be in either.
-      this.#begin(this.#endsAtMs)
-      this.#used += 1
-    }
-    this.#allowed = this.#allowed === null || this.#endsAtMs === null ? facts.allowed : Math.min(this.#allowed, facts.allowed)
+    this.#allowed = this.#allowed === null || this.#end === null ? facts.allowed : Math.min(this.#allowed, facts.allowed)
     this.#used = Math.max(this.#used, facts.count)
-    this.#endsAtMs = Math.min(this.#endsAtMs ?? Infinity, latestEndMs)
+    this.#end = { fromMs: Math.max(this.#end?.fromMs ?? 0, end.fromMs), byMs: Math.min(this.#end?.byMs ?? Infinity, end.byMs) }
+  }
+
+  /** Whether an answer tells of the window that ends then, of the one after, or cannot be told: it took too long. */
+  #compare(told: End, end: End): 'same' | 'next' | 'unsure' {
+    if (told.fromMs > end.byMs) return 'next'
+    return told.byMs < end.fromMs + this.#lengthMs ? 'same' : 'unsure'
+  }
+
+  #assumedEnd(): End {
+    const nowMs = this.#clock.nowMs()
+    return { fromMs: nowMs, byMs: nowMs + Math.max(this.#lengthMs + ROUNDING_MS, DEFAULT_WINDOW_MS) + ROUNDING_MS }
   }
 
   #block(waitMs: number): void {
@@ -192,15 +215,16 @@ export class RateBudget {
       if (nowMs < this.#blockedUntilMs) return
       this.#blockedUntilMs = null
       this.#known = false
-      this.#begin(nowMs)
-    } else if (this.#endsAtMs !== null && nowMs >= this.#endsAtMs) this.#begin(this.#endsAtMs)
+      this.#begin({ fromMs: nowMs, byMs: nowMs })
+    } else if (this.#end !== null && nowMs >= this.#end.byMs) this.#begin(this.#end)
   }
 
-  #begin(lastEndMs: number): void {
+  #begin(lastEnd: End): void {
     this.#window += 1
-    this.#lastEndMs = lastEndMs
-    this.#endsAtMs = null
-    this.#used = this.#inFlight
+    this.#lastEnd = lastEnd
+    this.#end = null
+    this.#used = this.#inFlight + this.#unsure
+    this.#unsure = 0
     this.#usedInBackground = 0
   }
 
@@ -223,7 +247,7 @@ export class RateBudget {
 
   /** While somebody waits, one wait of the clock stands for the moment that can let him go. */
   #setAlarm(): void {
-    const atMs = this.#waiting() === 0 ? null : (this.#blockedUntilMs ?? this.#endsAtMs)
+    const atMs = this.#waiting() === 0 ? null : (this.#blockedUntilMs ?? this.#end?.byMs ?? null)
     if (atMs === (this.#alarm?.atMs ?? null)) return
     this.#alarm?.off.abort()
     this.#alarm = null
