@@ -96,6 +96,28 @@ describe('gaps', () => {
     )
   })
 
+  it('are filled with the after-call work of conversations that were over before', async (t) => {
+    const topics = [QUEUE, `${DETAIL}acd.start`, `${DETAIL}acw`, `${DETAIL}attributes`]
+    const it = await following(t, { settings: { ...SETTINGS, topics } })
+    const { fromMs } = await outage(it, 60_000)
+    const segments = [
+      {
+        segmentStart: iso(fromMs - 200_000),
+        segmentEnd: iso(fromMs - 60_000),
+        segmentType: 'interact',
+        queueId: 'q1',
+        disconnectType: 'client',
+      },
+      { segmentStart: iso(fromMs - 60_000), segmentEnd: iso(fromMs + 20_000), segmentType: 'wrapup', queueId: 'q1' },
+    ]
+    const participants = [{ participantId: 'p', purpose: 'agent', userId: 'u1', sessions: [{ sessionId: 's', segments }] }]
+    it.genesys.details = [
+      { conversationId: 'over', conversationStart: iso(fromMs - 200_000), conversationEnd: iso(fromMs - 60_000), participants },
+    ]
+    await it.playUntil('both gaps', () => it.gaps.length === 2)
+    assert.deepEqual(backfilled(it), ['v2.detail.events.conversation.over.acw'])
+  })
+
   it('do not give again what was received live just before or after', async (t) => {
     const it = await following(t)
     const { fromMs, toMs } = await outage(it, 60_000)

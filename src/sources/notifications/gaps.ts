@@ -116,10 +116,11 @@ export class Gaps {
 
   async #fill(gap: ShardGap, filled: Map<string, number>): Promise<void> {
     const { platform, settings, signal, delivery } = this.#o
-    const { toleranceMs } = settings.timing
+    const { toleranceMs, lingerMs } = settings.timing
     await delivery.settled()
     let seen = 0
-    const range = { fromMs: gap.fromMs - toleranceMs, toMs: gap.toMs + toleranceMs }
+    // Of a conversation that was over before the gap, the after-call work may lie in it.
+    const range = { fromMs: gap.fromMs - lingerMs, toMs: gap.toMs + toleranceMs }
     for await (const conversation of platform.conversationDetails(range, signal)) {
       if (++seen > settings.fillConversations) throw new Error(`more than ${settings.fillConversations} conversations were active`)
       if (signal.aborted) return
