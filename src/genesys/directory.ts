@@ -242,7 +242,7 @@ export class Directory implements Names {
 
   /** Between 90 % and 100 %, so that many services do not come at the same moment for ever. */
   #jittered(ms: number): number {
-    return ms * (1 - this.#options.random() / 10)
+    return Math.round(ms * (1 - this.#options.random() / 10))
   }
 
   #problem(error: unknown): DirectoryProblem {
