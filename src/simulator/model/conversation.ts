@@ -1,7 +1,7 @@
 /** Conversations, their participants and sessions: how they begin, grow and end. */
 import type { CentreFlow } from './centre.ts'
 import type { Chance } from './chance.ts'
-import type { Conversation, DisconnectType, Line, Participant, Segment, Session } from './records.ts'
+import type { Conversation, DisconnectType, Line, LineFacts, Participant, Segment, Session } from './records.ts'
 import type { World } from './world.ts'
 import { snapshotLater } from './snapshots.ts'
 
@@ -85,7 +85,7 @@ export function openSession(
     id: conversation.chance.uuid(),
     participant,
     line: of.line,
-    fields: fieldsOf(of.line) + (of.label === undefined || of.label === null ? '' : `,"utilizationLabel":"${of.label}"`),
+    fields: of.label === undefined || of.label === null ? of.line.fields : `${of.line.fields},"utilizationLabel":"${of.label}"`,
     flow: of.flow ?? null,
     startMs: world.nowMs,
     endMs: null,
@@ -139,13 +139,8 @@ function forgetLater(world: World, conversation: Conversation): void {
   }
 }
 
-const FIELDS = new WeakMap<Line, string>()
-
-function fieldsOf(line: Line): string {
-  const known = FIELDS.get(line)
-  if (known !== undefined) return known
-  const { media, ...rest } = line
-  const text = `,"mediaType":"${media}",${JSON.stringify(rest).slice(1, -1)}`
-  FIELDS.set(line, text)
-  return text
+/** How a conversation, or a part of it, is carried. */
+export function lineOf(facts: LineFacts): Line {
+  const { media, ...rest } = facts
+  return { ...facts, fields: `,"mediaType":"${media}",${JSON.stringify(rest).slice(1, -1)}` }
 }

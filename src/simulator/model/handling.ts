@@ -1,6 +1,6 @@
 /** What happens once somebody is to be served: waiting and giving up, talking, holding, handing on, hanging up. */
 import { findContact, writeSomething } from './attributes.ts'
-import { addParticipant, endIfOver, endSession, openSession } from './conversation.ts'
+import { addParticipant, endIfOver, endSession, lineOf, openSession } from './conversation.ts'
 import { tellCustomerEnd, tellCustomerStart, tellVoicemailEnd, tellVoicemailStart } from './detail-events.ts'
 import { endLeg, enterPhase, settleLeg, startLeg, workAfterCall } from './legs.ts'
 import { enterQueue, freeColleague, leaveQueue, seekWork } from './queueing.ts'
@@ -187,14 +187,14 @@ function leaveMessage(world: World, visit: Visit, callBack: boolean): void {
 
 function waitForCall(world: World, conversation: Conversation, queue: WorkQueue, voice: Line): void {
   endCustomer(world, conversation, 'CLIENT')
-  const line: Line = {
+  const line = lineOf({
     media: 'CALLBACK',
     provider: 'PureCloud Callback',
     direction: voice.direction,
     callbackUserName: 'Caller Example',
     callbackNumbers: [(voice.ani ?? 'tel:+15550000000').slice(4)],
     callbackScheduledTime: world.nowMs,
-  }
+  })
   startCustomer(world, conversation, line)
   queueUp(world, conversation, queue, line)
 }

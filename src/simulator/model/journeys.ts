@@ -2,12 +2,12 @@
 import { writeSomething } from './attributes.ts'
 import type { CentreFlow, FlowType } from './centre.ts'
 import type { Chance } from './chance.ts'
-import { addParticipant, endIfOver, endSession, newConversation, nextChance, openSession } from './conversation.ts'
+import { addParticipant, endIfOver, endSession, lineOf, newConversation, nextChance, openSession } from './conversation.ts'
 import { tellFlowEnd, tellFlowOutcome, tellFlowStart, tellOutbound } from './detail-events.ts'
 import { endCustomer, finishLeg, queueUp, startCustomer, talk } from './handling.ts'
 import { enterPhase, startLeg } from './legs.ts'
 import { freeColleague } from './queueing.ts'
-import type { Conversation, Line, WorkQueue } from './records.ts'
+import type { Conversation, Line, LineFacts, WorkQueue } from './records.ts'
 import { after, type World } from './world.ts'
 
 type Kind = 'voice' | 'message' | 'chat' | 'email' | 'campaign' | 'own'
@@ -28,7 +28,7 @@ export function beginConversation(world: World): void {
   const kind = kindOf(chance.below(100))
   if (kind === 'own') return callOut(world, chance)
   const queue = queueOf(world, chance)
-  const line = lineOf(kind, chance)
+  const line = lineOf(drawLine(kind, chance))
   const conversation = newConversation(world, line, chance)
   startCustomer(world, conversation, line)
   if (kind !== 'campaign') {
@@ -49,7 +49,7 @@ export function beginConversation(world: World): void {
 function callOut(world: World, chance: Chance): void {
   const agent = freeColleague(world, null)
   if (agent === null) return
-  const line = lineOf('own', chance)
+  const line = lineOf(drawLine('own', chance))
   const conversation = newConversation(world, line, chance)
   const leg = startLeg(world, { conversation, agent, queue: null, line, phase: 'dial' })
   after(world, chance.between(4_000, 20_000), () => {
@@ -118,7 +118,7 @@ function queueOf(world: World, chance: Chance): WorkQueue {
   return world.queues[0]!
 }
 
-function lineOf(kind: Kind, chance: Chance): Line {
+function drawLine(kind: Kind, chance: Chance): LineFacts {
   const caller = `+1555${String(chance.below(10_000_000)).padStart(7, '0')}`
   switch (kind) {
     case 'voice':

@@ -1,5 +1,5 @@
 /** A queue that makes noise: calls that bounce between a flow and the queue and never reach anybody, a fixed number of events a second. */
-import { endIfOver, newConversation } from './conversation.ts'
+import { endIfOver, lineOf, newConversation } from './conversation.ts'
 import { endCustomer, startCustomer } from './handling.ts'
 import { enterQueue, leaveQueue } from './queueing.ts'
 import type { Conversation, Line, WorkQueue } from './records.ts'
@@ -20,13 +20,13 @@ export function makeNoise(world: World): void {
   const come = (n: number): void => {
     world.actions.add(startAtMs + Math.floor((n * everyUs) / 1000), () => {
       const chance = streams.stream(n)
-      const line: Line = {
+      const line = lineOf({
         media: 'VOICE',
         provider: 'Edge',
         direction: 'INBOUND',
         ani: `tel:+1555666${chance.between(1000, 9999)}`,
         dnis: 'tel:+15555550666',
-      }
+      })
       const conversation = newConversation(world, line, chance)
       startCustomer(world, conversation, line)
       bounce(world, conversation, queue, line, VISITS)

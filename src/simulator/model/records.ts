@@ -19,7 +19,7 @@ export type DisconnectType =
   | 'INACTIVITY'
 
 /** How a conversation is carried: what all its sessions of one medium have in common. */
-export type Line = {
+export type LineFacts = {
   readonly media: Media
   readonly provider: string
   readonly direction: 'INBOUND' | 'OUTBOUND'
@@ -33,6 +33,9 @@ export type Line = {
   readonly callbackNumbers?: readonly string[]
   readonly callbackScheduledTime?: number
 }
+
+/** A line with the JSON of its fields, as events have them. */
+export type Line = LineFacts & { readonly fields: string }
 
 export type Segment = {
   readonly type: string
