@@ -10,6 +10,8 @@ export interface Output {
   readonly isTTY: boolean
   /** Width of the terminal; undefined when there is none. */
   readonly columns?: number | undefined
+  /** Resolves when what was written has gone on, so that a slow reader makes the writer wait rather than grow. */
+  drained?(): Promise<void>
 }
 
 export interface Io {
@@ -85,6 +87,15 @@ function outputOf(stream: NodeJS.WriteStream): Output {
       // A terminal that does not know its width says 0.
       return (stream.columns as number | undefined) || undefined
     },
+    drained: () =>
+      new Promise((resolve) => {
+        if (!stream.writableNeedDrain || stream.destroyed) return resolve()
+        const done = (): void => {
+          stream.off('drain', done).off('close', done).off('error', done)
+          resolve()
+        }
+        stream.on('drain', done).on('close', done).on('error', done)
+      }),
   }
 }
 

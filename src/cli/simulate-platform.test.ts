@@ -23,7 +23,7 @@ type Running = { readonly io: TestIo; readonly done: Promise<void>; url(): Promi
 function start(t: TestContext, argv: readonly string[], play: Partial<PlatformPlay> = {}): Running {
   const io = testIo()
   const context: Context = { io, signal: new AbortController().signal, outlivesOutput: false, exitCode: 0 }
-  const command = addPlatformOptions(new Command('simulate').exitOverride()).action(async (flags: PlatformFlags) =>
+  const command = addPlatformOptions(new Command('simulate').option('--truth <file>').exitOverride()).action(async (flags: PlatformFlags) =>
     runPlatform(context, flags, { ...PLAY, ...play }),
   )
   command.configureOutput({ writeErr: () => undefined })

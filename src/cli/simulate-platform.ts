@@ -57,7 +57,6 @@ export function addPlatformOptions(command: Command): Command {
     .addOption(
       new Option('--channel-life <span>', 'with --platform: life of a notification channel').argParser(span).default(86_400_000, '24h'),
     )
-    .option('--truth <file>', 'with --platform: write at the end, as JSON, what a client must have got')
 }
 
 /** Runs the platform until its time is over or a signal comes. */

@@ -3,7 +3,7 @@
  * up: names end in "Example", addresses in example.com, numbers begin with +1555.
  */
 import type { Centre, CentreNamed, CentreQueue, CentreUser } from '../simulation.ts'
-import { Seed } from './chance.ts'
+import { Seed, type Chance } from './chance.ts'
 import type { SimulationOptions } from './options.ts'
 
 export type FlowType = 'INBOUNDCALL' | 'OUTBOUNDCALL' | 'INBOUNDEMAIL' | 'INBOUNDSHORTMESSAGE' | 'INBOUNDCHAT'
@@ -57,6 +57,19 @@ const FLOWS: readonly (readonly [name: string, type: FlowType])[] = [
   ['Message greeting', 'INBOUNDSHORTMESSAGE'],
   ['Web chat', 'INBOUNDCHAT'],
 ]
+
+/** One of so many queues: the first ones are the busy ones, and have the most people. */
+export function drawQueue(count: number, chance: Chance): number {
+  const weightOf = (n: number): number => Math.floor(1_200 / (n + 2))
+  let total = 0
+  for (let n = 0; n < count; n++) total += weightOf(n)
+  let drawn = chance.below(total)
+  for (let n = 0; n < count; n++) {
+    drawn -= weightOf(n)
+    if (drawn < 0) return n
+  }
+  return count - 1
+}
 
 /** Every agent serves a queue of their own and some more; every queue has somebody. */
 export function fixturesOf(options: SimulationOptions): Fixtures {
@@ -122,7 +135,7 @@ function user(
   const given = GIVEN_NAMES[n % GIVEN_NAMES.length]!
   const number = Math.floor(n / GIVEN_NAMES.length)
   const own = queues.filter((_, q) => q % options.agents === n || n % queues.length === q)
-  const more = Array.from({ length: chance.below(3) }, () => chance.pick(queues))
+  const more = Array.from({ length: chance.between(1, 3) }, () => queues[drawQueue(queues.length, chance)]!)
   return {
     id,
     name: number === 0 ? `${given} Example` : `${given} Example ${number + 1}`,

@@ -1,5 +1,6 @@
 /** What happens once somebody is to be served: waiting and giving up, talking, holding, handing on, hanging up. */
 import { findContact, writeSomething } from './attributes.ts'
+import type { Chance } from './chance.ts'
 import { addParticipant, endIfOver, endSession, lineOf, openSession } from './conversation.ts'
 import { tellCustomerEnd, tellCustomerStart, tellVoicemailEnd, tellVoicemailStart } from './detail-events.ts'
 import { endLeg, enterPhase, settleLeg, startLeg, workAfterCall } from './legs.ts'
@@ -51,18 +52,18 @@ export function finishLeg(world: World, leg: Leg, why: DisconnectType): void {
   endLeg(world, leg, why)
   if (!connected || queue === null) return seekWork(world, agent)
   const { chance } = conversation
-  const workMs = conversation.media === 'VOICE' ? 4_000 + chance.span(25_000) : 2_000 + chance.span(12_000)
+  const workMs = conversation.media === 'VOICE' ? lasting(world, chance, 4_000, 25_000) : lasting(world, chance, 2_000, 12_000)
   workAfterCall(world, leg, workMs, () => seekWork(world, agent))
 }
 
 /** Talks, with a hold now and then, and comes to an end. */
 export function talk(world: World, leg: Leg, leftMs: number): void {
   const { chance } = leg.conversation
-  if (leftMs < 30_000 || !chance.happens(0.3)) return after(world, leftMs, () => conclude(world, leg))
+  if (leftMs * world.options.brisk < 30_000 || !chance.happens(0.3)) return after(world, leftMs, () => conclude(world, leg))
   const pieceMs = Math.floor((leftMs * chance.between(30, 70)) / 100)
   after(world, pieceMs, () => {
     enterPhase(world, leg, 'hold')
-    after(world, 3_000 + chance.span(25_000), () => {
+    after(world, lasting(world, chance, 3_000, 25_000), () => {
       enterPhase(world, leg, 'interact')
       talk(world, leg, leftMs - pieceMs)
     })
@@ -78,20 +79,20 @@ function handle(world: World, leg: Leg): void {
   switch (session.line.media) {
     case 'VOICE':
       if (conversation.transcribed) transcribe(world, leg)
-      return talk(world, leg, 10_000 + chance.span(230_000))
+      return talk(world, leg, lasting(world, chance, 10_000, 230_000))
     case 'CALLBACK':
-      return after(world, 3_000 + chance.span(8_000), () => {
+      return after(world, lasting(world, chance, 3_000, 8_000), () => {
         enterPhase(world, leg, 'dial')
         after(world, chance.between(4_000, 15_000), () => {
           enterPhase(world, leg, 'interact')
-          after(world, 10_000 + chance.span(180_000), () => hangUp(world, leg))
+          after(world, lasting(world, chance, 10_000, 180_000), () => hangUp(world, leg))
         })
       })
     case 'EMAIL':
       return write(world, leg, chance.happens(0.4) ? chance.between(1, 3) : 0)
     case 'CHAT':
     case 'MESSAGE':
-      return after(world, 20_000 + chance.span(300_000), () => conclude(world, leg))
+      return after(world, lasting(world, chance, 20_000, 300_000), () => conclude(world, leg))
   }
 }
 
@@ -99,7 +100,7 @@ function handle(world: World, leg: Leg): void {
 function write(world: World, leg: Leg, moreActions: number): void {
   const { conversation, agent, queue, session } = leg
   const { chance } = conversation
-  after(world, 15_000 + chance.span(120_000), () => {
+  after(world, lasting(world, chance, 15_000, 120_000), () => {
     if (moreActions === 0) return hangUp(world, leg)
     endLeg(world, leg, 'CLIENT')
     settleLeg(world, leg)
@@ -150,18 +151,18 @@ function consult(world: World, leg: Leg): void {
   enterPhase(world, leg, 'hold')
   colleague.ringing = true
   const asked = startLeg(world, { conversation, agent: colleague, queue: null, line: session.line, phase: 'alert' })
-  after(world, 1_000 + chance.span(3_000), () => {
+  after(world, lasting(world, chance, 1_000, 3_000), () => {
     colleague.ringing = false
     enterPhase(world, asked, 'interact')
-    after(world, 8_000 + chance.span(40_000), () => {
+    after(world, lasting(world, chance, 8_000, 40_000), () => {
       if (chance.happens(0.5)) {
         finishLeg(world, leg, 'CONSULT_TRANSFER')
-        talk(world, asked, 10_000 + chance.span(120_000))
+        talk(world, asked, lasting(world, chance, 10_000, 120_000))
         return
       }
       finishLeg(world, asked, 'CLIENT')
       enterPhase(world, leg, 'interact')
-      after(world, 5_000 + chance.span(60_000), () => hangUp(world, leg))
+      after(world, lasting(world, chance, 5_000, 60_000), () => hangUp(world, leg))
     })
   })
 }
@@ -177,7 +178,7 @@ function leaveMessage(world: World, visit: Visit, callBack: boolean): void {
   const participant = addParticipant(conversation, 'voicemail', { queueId })
   const message = openSession(world, conversation, participant, { line: session.line, segment: 'voicemail', queueId })
   tellVoicemailStart(world, conversation, message, queueId)
-  after(world, 4_000 + chance.span(20_000), () => {
+  after(world, lasting(world, chance, 4_000, 20_000), () => {
     tellVoicemailEnd(world, conversation, message, queueId)
     endSession(world, conversation, message, 'ENDPOINT')
     endCustomer(world, conversation, 'ENDPOINT')
@@ -197,6 +198,11 @@ function waitForCall(world: World, conversation: Conversation, queue: WorkQueue,
   })
   startCustomer(world, conversation, line)
   queueUp(world, conversation, queue, line)
+}
+
+/** How long people are at something, by their own pace. */
+function lasting(world: World, chance: Chance, leastMs: number, meanMs: number): number {
+  return Math.ceil((leastMs + chance.span(meanMs)) / world.options.brisk)
 }
 
 function duringLeg(world: World, leg: Leg, afterMs: number, action: () => void): void {

@@ -1,6 +1,6 @@
 /** How conversations begin, by medium and direction, up to the queue. */
 import { writeSomething } from './attributes.ts'
-import type { CentreFlow, FlowType } from './centre.ts'
+import { drawQueue, type CentreFlow, type FlowType } from './centre.ts'
 import type { Chance } from './chance.ts'
 import { addParticipant, endIfOver, endSession, lineOf, newConversation, nextChance, openSession } from './conversation.ts'
 import { tellFlowEnd, tellFlowOutcome, tellFlowStart, tellOutbound } from './detail-events.ts'
@@ -24,10 +24,12 @@ const KINDS: readonly (readonly [kind: Kind, share: number])[] = [
 
 /** One more conversation begins. */
 export function beginConversation(world: World): void {
+  // The very first one is a call, whatever the seed: whoever starts the centre wants to see one.
+  const isFirst = world.born === 0
   const chance = nextChance(world)
-  const kind = kindOf(chance.below(100))
+  const kind = isFirst ? 'voice' : kindOf(chance.below(100))
   if (kind === 'own') return callOut(world, chance)
-  const queue = queueOf(world, chance)
+  const queue = world.queues[drawQueue(world.options.queues, chance)]!
   const line = lineOf(drawLine(kind, chance))
   const conversation = newConversation(world, line, chance)
   startCustomer(world, conversation, line)
@@ -102,20 +104,6 @@ function kindOf(hundredth: number): Kind {
     if (hundredth < from) return kind
   }
   return 'voice'
-}
-
-/** The first queues are the busy ones. */
-function queueOf(world: World, chance: Chance): WorkQueue {
-  const count = world.options.queues
-  const weightOf = (n: number): number => Math.floor(1_200 / (n + 2))
-  let total = 0
-  for (let n = 0; n < count; n++) total += weightOf(n)
-  let drawn = chance.below(total)
-  for (let n = 0; n < count; n++) {
-    drawn -= weightOf(n)
-    if (drawn < 0) return world.queues[n]!
-  }
-  return world.queues[0]!
 }
 
 function drawLine(kind: Kind, chance: Chance): LineFacts {

@@ -11,6 +11,8 @@ export type SimulationOptions = {
   readonly conversationsPerHour: number
   /** The same load at every hour and everybody at work, rather than a day with two humps and shifts. */
   readonly flat: boolean
+  /** How many times as fast as usual people talk and work: more happens with the same staff. */
+  readonly brisk: number
   /** One more queue that gets so many events a second: calls that bounce between a flow and the queue. */
   readonly noisyQueuePerSecond: number
   /** Share of voice conversations with transcription, 0..1. */
@@ -28,8 +30,8 @@ export type SimulationOptions = {
 export const DEFAULT_START_MS: number = Date.UTC(2026, 2, 2, 9)
 
 /** Conversations an hour that so many agents manage, with busy hours in which callers wait. */
-export function usualRate(agents: number): number {
-  return agents * 3
+export function usualRate(agents: number, flat: boolean): number {
+  return Math.ceil(agents * (flat ? 8 : 4.5))
 }
 
 const DEFAULTS: SimulationOptions = {
@@ -38,8 +40,9 @@ const DEFAULTS: SimulationOptions = {
   durationMs: null,
   agents: 50,
   queues: 6,
-  conversationsPerHour: usualRate(50),
+  conversationsPerHour: usualRate(50, false),
   flat: false,
+  brisk: 1,
   noisyQueuePerSecond: 0,
   transcribedShare: 0.02,
   snapshots: false,
@@ -50,6 +53,6 @@ const DEFAULTS: SimulationOptions = {
 
 /** All options, from those that are given. */
 export function withDefaults(given: Partial<SimulationOptions>): SimulationOptions {
-  const agents = given.agents ?? DEFAULTS.agents
-  return { ...DEFAULTS, conversationsPerHour: usualRate(agents), ...given }
+  const { agents = DEFAULTS.agents, flat = DEFAULTS.flat } = given
+  return { ...DEFAULTS, conversationsPerHour: usualRate(agents, flat), ...given }
 }
