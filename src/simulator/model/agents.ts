@@ -17,7 +17,7 @@ export function setPresence(world: World, agent: Agent, presence: Presence): voi
   if (agent.presence === presence) return
   const wasOnQueue = agent.presence === 'ON_QUEUE'
   agent.presence = presence
-  agent.presenceSinceMs = Math.max(world.nowMs, agent.presenceSinceMs + 1)
+  agent.presenceSinceMs = Math.max(world.nowMs, agent.presenceSinceMs + 1, agent.routingSinceMs + 1)
   const { presences } = world.fixtures
   world.outlet.publish(
     PRESENCE,
@@ -35,7 +35,7 @@ export function setPresence(world: World, agent: Agent, presence: Presence): voi
 export function setRouting(world: World, agent: Agent, status: RoutingStatus): void {
   if (agent.routing === status) return
   agent.routing = status
-  agent.routingSinceMs = Math.max(world.nowMs, agent.routingSinceMs + 1)
+  agent.routingSinceMs = Math.max(world.nowMs, agent.routingSinceMs + 1, agent.presenceSinceMs)
   world.outlet.publish(
     ROUTING_STATUS,
     agent.user.id,

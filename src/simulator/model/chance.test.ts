@@ -31,7 +31,7 @@ test('draws lie in their range and have their mean', () => {
   const chance = Seed.of('draws').stream()
   const many = <T>(draw: () => T): T[] => Array.from({ length: 100_000 }, draw)
   const ranged = many(() => chance.between(3, 7))
-  assert.deepEqual([...new Set(ranged)].toSorted(), [3, 4, 5, 6, 7])
+  assert.deepEqual(new Set(ranged), new Set([3, 4, 5, 6, 7]))
   assert.ok(Math.abs(mean(ranged) - 5) < 0.05)
   assert.ok(Math.abs(mean(many(() => Number(chance.happens(0.02)))) - 0.02) < 0.002)
   const waits = many(() => chance.exponential(1000))

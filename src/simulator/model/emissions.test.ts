@@ -62,7 +62,7 @@ test('more agents or queues-worth of noise leave the conversations that come as 
   assert.deepEqual(first({ noisyQueuePerSecond: 1 }).slice(0, 20), plain)
 })
 
-test('of 250,000 events no two have the same identity, every one is decoded, known and on time', () => {
+test('of 200,000 events no two have the same identity, every one is decoded, known and on time', () => {
   const centre = simulation({
     agents: 400,
     queues: 12,
@@ -75,7 +75,7 @@ test('of 250,000 events no two have the same identity, every one is decoded, kno
   const keys = new Set<string>()
   const envelopes = new Set<string>()
   let lastAtMs = 0
-  for (let n = 0; n < 250_000; n++) {
+  for (let n = 0; n < 200_000; n++) {
     const emission = centre.next()
     assert.ok(emission !== null && emission.number === n)
     assert.ok(emission.publishedAtMs >= lastAtMs, 'published in order')
@@ -96,14 +96,14 @@ test('of 250,000 events no two have the same identity, every one is decoded, kno
     keys.add(Buffer.from(event.key ?? []).toString('latin1'))
     envelopes.add(event.envelopeId ?? '')
   }
-  assert.equal(keys.size, 250_000)
-  assert.equal(envelopes.size, 250_000)
+  assert.equal(keys.size, 200_000)
+  assert.equal(envelopes.size, 200_000)
 })
 
 test('a snapshot and a topic nobody wants is not published, and a centre that never publishes comes to an end', () => {
   const topics = new Set([...emissionsOf({ ...BUSY, snapshots: false, durationMs: HOUR_MS })].map(({ topic }) => topic))
   assert.ok(!topics.has('v2.users.{id}.conversations') && topics.has('v2.users.{id}.presence'))
-  assert.equal(simulation({ ...BUSY, wants: () => false }).next(), null)
+  assert.equal(simulation({ agents: 3, queues: 2, conversationsPerHour: 5, wants: () => false }).next(), null)
   assert.equal(simulation({ agents: 1, queues: 1, conversationsPerHour: 0, durationMs: 0 }).peekAtMs(), null)
 })
 

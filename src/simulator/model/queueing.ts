@@ -22,6 +22,7 @@ export type Entry = {
 /** Looks no further for somebody with the right skills. */
 const LOOK_AT_MOST = 50
 const RING_MS = 15_000
+const LEAVE_DESK_MS = 150
 const NO_ANSWER = 0.03
 const SECOND_CHAT_AFTER = 2
 
@@ -69,10 +70,12 @@ export function leaveQueue(world: World, visit: Visit, outcome: 'ABANDON' | 'FLO
 /** An agent with nothing to do takes the next one, if there is any; who wanted to go, goes. */
 export function seekWork(world: World, agent: Agent): void {
   if (agent.nextPresence !== null) {
-    if (agent.legs.size > 0) return
     const go = agent.nextPresence
-    agent.nextPresence = null
-    go()
+    after(world, LEAVE_DESK_MS, () => {
+      if (agent.nextPresence !== go || agent.legs.size > 0) return
+      agent.nextPresence = null
+      go()
+    })
     return
   }
   let next: Visit | null = null
