@@ -91,6 +91,8 @@ export type EventFacts = {
   /** When Trunkline received it. */
   readonly receivedAtMs: number
   readonly marks: readonly Mark[]
+  /** Names of the ids in the body, on a route with `names`; otherwise null. */
+  readonly names: Readonly<Record<string, unknown>> | null
   /** The record's own bytes, JSON in UTF-8: for archives and signatures, and for numbers beyond 2^53. */
   readonly raw: Uint8Array
 }

@@ -19,10 +19,25 @@ export async function importFile(file: string): Promise<Imported> {
     return { error: readProblem(file, error) }
   }
   if (file.endsWith('.json')) return readJson(file, source)
+  const imported = await importSource(file, source)
+  return 'module' in imported ? defaultExport(file, imported.module) : imported
+}
+
+/** The same for any module of a user: everything it exports. */
+export async function importModule(file: string): Promise<ImportedModule> {
+  try {
+    return await importSource(file, await readFile(file, 'utf8'))
+  } catch (error) {
+    return { error: readProblem(file, error) }
+  }
+}
+
+export type ImportedModule = { readonly module: Readonly<Record<string, unknown>> } | { readonly error: ConfigError }
+
+async function importSource(file: string, source: string): Promise<ImportedModule> {
   const url = pathToFileURL(file).href
   try {
-    const format = formatOf(file, source)
-    return defaultExport(file, await importWithHooks(url, format))
+    return { module: await importWithHooks(url, formatOf(file, source)) }
   } catch (error) {
     return { error: importProblem(file, error, saysWhere(error, file) ? null : await positionOf(url, error)) }
   }

@@ -6,15 +6,15 @@ import type { Event } from '../event/event.ts'
 import type { Clock } from '../pipeline/clock.ts'
 import { dead, retry, type Outcome } from '../pipeline/outcome.ts'
 import { secretsOf, toOutcome, type HttpAnswer } from './http-answer.ts'
+import { idempotencyKeyOf } from './idempotency-key.ts'
 import type { Sink } from './sink.ts'
 
 /*
  * One request per event, to one address that only the configuration sets. Connections are kept and used again;
  * redirects are never followed; an answer is read up to a cap. What each answer means: http-answer.ts.
  *
- * `Idempotency-Key` is the event's own key (else its id): the same over attempts, restarts and homes, so a receiver
- * that honours it gets each event once. That is also why one resend at once is safe when a kept connection turns out
- * to have been closed by the other side.
+ * Every attempt for an event has the same `Idempotency-Key` (idempotency-key.ts). That is also why one resend at once is
+ * safe when a kept connection turns out to have been closed by the other side.
  */
 
 /** The endpoint and the bounds of an attempt. */
@@ -118,13 +118,12 @@ class HttpSink implements Sink {
   }
 
   #optionsFor(event: Event, body: Uint8Array): http.RequestOptions {
-    const key = event.keyKind !== 'none' && event.key !== null ? Buffer.from(event.key).toString('hex') : event.id
     return {
       ...this.#target,
       headers: {
         ...this.#headers,
         'content-length': String(body.length),
-        'idempotency-key': headerValue(key),
+        'idempotency-key': headerValue(idempotencyKeyOf(event)),
         'trunkline-event-id': headerValue(event.id),
         'trunkline-topic': headerValue(event.topic),
       },
