@@ -2,18 +2,19 @@
  * An event as user code gets it. The service hands over the bytes and the few facts; the body is parsed in the process of
  * the function, so that a large one costs the service a copy and no more.
  */
+import type { Beside } from '../event/document.ts'
 import type { Event } from '../event/event.ts'
 import type { AnyTopic, CustomEvent } from '../events.ts'
 import type { HandedEvent } from './function-messages.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
 
-/** What goes to the process. `names` are those of the ids in the body, on a route that asks for them. */
-export function handedEvent(event: Event, names: Readonly<Record<string, unknown>> | null = null): HandedEvent {
-  const { id, topic, topicName, params, format, source, orgId, envelopeId, conversationId, queueId, userId, marks } = event
+/** What goes to the process: the event, and what the route adds to its facts. */
+export function handedEvent(event: Event, { marks = [], names = null }: Beside = {}): HandedEvent {
+  const { id, topic, topicName, params, format, source, orgId, envelopeId, conversationId, queueId, userId } = event
   const { occurredAtMs, publishedAtMs, receivedAtMs } = event
   const ids = { id, topic, topicName, params, format, source, orgId, envelopeId, conversationId, queueId, userId }
   return {
-    facts: { ...ids, occurredAtMs, publishedAtMs, receivedAtMs, marks, names },
+    facts: { ...ids, occurredAtMs, publishedAtMs, receivedAtMs, marks: [...event.marks, ...marks], names },
     raw: event.raw,
     redelivered: event.redelivered,
     idempotencyKey: idempotencyKeyOf(event),

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { Event } from '../event/event.ts'
 import { KEEP, retry, type Outcome } from '../pipeline/outcome.ts'
 import { eventsOf } from '../testing/event-of.ts'
+import { Life, world } from '../testing/route-harness.ts'
 import { deliverAll } from '../testing/sink-contract.ts'
 import { GRACE_MS, isRunning, TIMEOUT_MS, until, userFunction, type UserFunction } from './_user-function.ts'
 
@@ -239,4 +240,34 @@ describe('code that meddles', () => {
     assert.equal(at.lines[0], '\\u{1b}[31mred\\u{202e}')
     assert.ok(at.lines.length <= 51)
   })
+})
+
+test('on a route, an event whose call hangs becomes a dead letter after its attempts, and its neighbours are delivered', async () => {
+  const at = await userFunction(
+    `export const deliver = ({ body }, { signal }) => {
+      note(String(body.n))
+      if (body.what === '') return
+      signal.addEventListener('abort', () => setTimeout(log, 20, 'told'))
+      log('hangs')
+      return new Promise(() => {})
+    }`,
+    { concurrency: 2 },
+  )
+  const home = world()
+  home.log.append(doing('', '', 'hang', '', '', ''))
+  const life = new Life(home)
+  const route = await life.route(at.sink, { retry: { maxAttempts: 3, baseMs: 100, maxMs: 1_000 } })
+  const isDead = (): boolean => life.ledger.get('SELECT 1 FROM dead_letters') !== undefined
+  const dying = home.clock.until('it is dead', isDead)
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    await at.printed('hangs', attempt)
+    at.clock.pass(TIMEOUT_MS)
+    await at.printed('told', attempt)
+    at.clock.pass(GRACE_MS)
+  }
+  await dying
+  await home.clock.until('the others are delivered', () => route.status().counts['delivered'] === 5)
+  assert.deepEqual({ ...route.status().counts }, { delivered: 5, attempt_failed: 3, dead: 1 })
+  assert.deepEqual(at.notes().toSorted(), ['0', '1', '2', '2', '2', '3', '4', '5'])
+  life.crash()
 })

@@ -75,12 +75,12 @@ describe('what a function gets', () => {
     assert.deepEqual(at.notes(), ['{"a":1}', '{"a":2}', '{"a":3}', '{"event":"x","a":4}', 'null'])
   })
 
-  test('names, when the route has them', async () => {
-    const at = await userFunction('export const deliver = (event) => note(event.names.queue)', {
-      handed: (event) => handedEvent(event, { queue: 'Sales' }),
+  test('what the route adds', async () => {
+    const at = await userFunction('export const deliver = (event) => note([event.names.queue, ...event.marks])', {
+      handed: (event) => handedEvent(event, { names: { queue: 'Sales' }, marks: ['topic.unknown'] }),
     })
-    assert.deepEqual(await at.deliver(), KEEP)
-    assert.deepEqual(at.notes(), ['Sales'])
+    assert.deepEqual(await at.deliver(eventOf({ marks: ['redriven'] })), KEEP)
+    assert.deepEqual(at.notes(), ['Sales,redriven,topic.unknown'])
   })
 
   test('one event of 1 MiB', async () => {
@@ -301,8 +301,7 @@ describe('a module that cannot be loaded', () => {
 })
 
 describe('modules', () => {
-  const typed =
-    "import { type Deliver } from 'trunkline'\nexport const deliver: Deliver = (event: { readonly id: string }): void => note(event.id)"
+  const typed = "import { type Deliver } from 'trunkline/events'\nexport const deliver: Deliver = (event): void => note(event.id)"
   const kinds: readonly (readonly [file: string, text: string, name?: string])[] = [
     ['handler.ts', typed],
     ['handler.mts', typed],

@@ -139,7 +139,7 @@ class FunctionSink implements Sink {
   async #deliverOne(event: Event, signal: AbortSignal): Promise<Outcome> {
     let handed: HandedEvent
     try {
-      handed = (this.#options.handed ?? handedEvent)(event)
+      handed = this.#options.handed?.(event) ?? handedEvent(event)
     } catch (error) {
       return dead('sink.document_failed', error instanceof Error ? error.name : null)
     }
