@@ -6,7 +6,7 @@ import { KEEP, retry, type Outcome } from '../pipeline/outcome.ts'
 import { eventsOf } from '../testing/event-of.ts'
 import { Life, world } from '../testing/route-harness.ts'
 import { deliverAll } from '../testing/sink-contract.ts'
-import { GRACE_MS, isRunning, TIMEOUT_MS, until, userFunction, type UserFunction } from './_user-function.ts'
+import { GRACE_MS, isRunning, TIMEOUT_MS, until, userFunction, type UserFunction } from '../testing/user-function.ts'
 
 const TIMED_OUT = retry('sink.function_timeout', `not done within ${TIMEOUT_MS} ms`)
 

@@ -9,7 +9,7 @@ import { handClock } from '../testing/hand-clock.ts'
 import { sinkContract } from '../testing/sink-contract.ts'
 import { handedEvent } from './function-event.ts'
 import { functionSink } from './function.ts'
-import { GRACE_MS, isRunning, TIMEOUT_MS, until, userFunction } from './_user-function.ts'
+import { GRACE_MS, isRunning, TIMEOUT_MS, until, userFunction } from '../testing/user-function.ts'
 
 const FOREVER = 'new Promise(() => {})'
 const TIMED_OUT = retry('sink.function_timeout', `not done within ${TIMEOUT_MS} ms`)

@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { afterEach } from 'node:test'
 import type { Event } from '../event/event.ts'
 import type { Outcome } from '../pipeline/outcome.ts'
-import { eventOf } from '../testing/event-of.ts'
-import { handClock, type HandClock } from '../testing/hand-clock.ts'
-import { functionSink, type FunctionSinkOptions } from './function.ts'
-import type { Sink } from './sink.ts'
+import { eventOf } from './event-of.ts'
+import { handClock, type HandClock } from './hand-clock.ts'
+import { functionSink, type FunctionSinkOptions } from '../sinks/function.ts'
+import type { Sink } from '../sinks/sink.ts'
 
 export type UserFunction = {
   readonly sink: Sink
