@@ -33,7 +33,6 @@ test('TypeScript snippets type-check', () => {
         isolatedDeclarations: false,
         declaration: false,
         typeRoots: [join(ROOT, 'node_modules/@types')],
-        paths: { trunkline: [join(ROOT, 'src/index.ts')], 'trunkline/lambda': [join(ROOT, 'src/lambda.ts')] },
       },
       include: ['*/*.ts'],
     }),
