@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import type { RouteConfig } from '../config/config.ts'
 import { routeRevision } from '../config/revision.ts'
-import { toDocument } from '../event/document.ts'
+import { toDocument, type Beside } from '../event/document.ts'
 import type { Event } from '../event/event.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import type { Log } from '../log/log.ts'
@@ -41,20 +41,20 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
   const shaping: Stage[] = [matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), backfill })]
   if (validate) shaping.push(validation.stage)
   if (dedupe) shaping.push(verdictDedupe)
-  const sink = createSink(config.sink, {
-    clock,
-    document: documentOf(config, rooms),
-    name,
-    version: VERSION,
-    warn: (message) => warn('sink.warning', message),
-  })
+  const beside = besideOf(config, rooms)
+  const document = beside === null ? toDocument : (event: Event): Uint8Array => toDocument(event, beside(event))
+  const sink = createSink(config.sink, { clock, document, beside: beside ?? (() => NOTHING), name, version: VERSION, warn })
   return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
 }
 
-/** What is delivered: the event with the marks of validation and the names behind its ids, where the route has them. */
-function documentOf({ validate, names }: RouteConfig, { validation, namesIn }: RouteRooms): (event: Event) => Uint8Array {
+const NOTHING: Beside = {}
+
+/** What the route adds to an event: the marks of validation, the names behind its ids; null when it adds nothing. */
+function besideOf({ validate, names }: RouteConfig, { validation, namesIn }: RouteRooms): ((event: Event) => Beside) | null {
   const named = names ? namesIn : null
-  if (!validate && named === null) return toDocument
-  return (event) =>
-    toDocument(event, { ...(validate ? { marks: validation.marksOf(event) } : {}), ...(named === null ? {} : { names: named(event) }) })
+  if (!validate && named === null) return null
+  return (event) => ({
+    ...(validate ? { marks: validation.marksOf(event) } : {}),
+    ...(named === null ? {} : { names: named(event) }),
+  })
 }

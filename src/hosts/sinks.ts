@@ -1,7 +1,10 @@
 /** From a route's sink as configured to the sink itself, for hosts that can have every kind. */
 import type { RouteConfig } from '../config/config.ts'
-import { TrunklineError } from '../errors.ts'
+import type { Beside } from '../event/document.ts'
+import type { Event } from '../event/event.ts'
 import { fileSink } from '../sinks/file.ts'
+import { handedEvent } from '../sinks/function-event.ts'
+import { functionSink } from '../sinks/function.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createHttpSink, type HttpSinkDeps } from './http-sink.ts'
 
@@ -9,7 +12,9 @@ import { createHttpSink, type HttpSinkDeps } from './http-sink.ts'
 export type SinkDeps = HttpSinkDeps & {
   /** The route's name: the stem of the file sink's file names. */
   readonly name: string
-  readonly warn: (message: string) => void
+  /** What the route adds to the facts of an event; `document` has it already. */
+  readonly beside: (event: Event) => Beside
+  readonly warn: (code: string, message: string) => void
 }
 
 /** The sink of a route, not yet opened. Throws, with a code, for what can never work. */
@@ -19,9 +24,28 @@ export function createSink(sink: RouteConfig['sink'], deps: SinkDeps): Sink {
       return createHttpSink(sink, deps)
     case 'file': {
       const { clock, document, name, warn } = deps
-      return fileSink({ dir: sink.dir, name, maxFileBytes: sink.maxFileBytes, document, clock, warn })
+      return fileSink({
+        dir: sink.dir,
+        name,
+        maxFileBytes: sink.maxFileBytes,
+        document,
+        clock,
+        warn: (message) => warn('sink.warning', message),
+      })
     }
-    case 'function':
-      throw new TrunklineError('sink.function_missing', 'sinks of type function are not wired yet', 'Use another sink.')
+    case 'function': {
+      const { clock, beside } = deps
+      const { module, timeoutMs, calls, maxMemoryBytes } = sink
+      return functionSink({
+        module,
+        export: sink.export,
+        timeoutMs,
+        concurrency: calls,
+        maxMemoryBytes,
+        clock,
+        handed: (event) => handedEvent(event, beside(event)),
+        warn: deps.warn,
+      })
+    }
   }
 }
