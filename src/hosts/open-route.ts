@@ -35,6 +35,7 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
   const { name, topics, dedupe, backfill, validate } = config
   const clock = systemClock
   const warn = (code: string, message: string): void => logger.warn({ code, route: name }, message)
+  const output = (line: string): void => logger.info({ code: 'sink.function_output', route: name }, line)
   ledger.createRoute(name, config.from === 'earliest' ? log.events.firstSeq : log.events.nextSeq)
   const definition: Definition = { topics, dedupe, backfill, validate }
   ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
@@ -43,7 +44,7 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
   if (dedupe) shaping.push(verdictDedupe)
   const beside = besideOf(config, rooms)
   const document = beside === null ? toDocument : (event: Event): Uint8Array => toDocument(event, beside(event))
-  const sink = createSink(config.sink, { clock, document, beside: beside ?? (() => NOTHING), name, version: VERSION, warn })
+  const sink = createSink(config.sink, { clock, document, beside: beside ?? (() => NOTHING), name, version: VERSION, warn, output })
   return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
 }
 

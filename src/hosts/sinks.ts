@@ -15,6 +15,8 @@ export type SinkDeps = HttpSinkDeps & {
   /** What the route adds to the facts of an event; `document` has it already. */
   readonly beside: (event: Event) => Beside
   readonly warn: (code: string, message: string) => void
+  /** A line that user code printed. */
+  readonly output: (line: string) => void
 }
 
 /** The sink of a route, not yet opened. Throws, with a code, for what can never work. */
@@ -45,6 +47,7 @@ export function createSink(sink: RouteConfig['sink'], deps: SinkDeps): Sink {
         clock,
         handed: (event) => handedEvent(event, beside(event)),
         warn: deps.warn,
+        onOutput: (_stream, line) => deps.output(line),
       })
     }
   }
