@@ -36,6 +36,9 @@ export type LinkOptions = {
   readonly onChange: () => void
 }
 
+/** A channel that was never connected to. */
+export type FreshChannel = { readonly channel: Channel; readonly createdAtMs: number }
+
 export class Link {
   readonly #o: LinkOptions
   readonly #channel: Channel
@@ -66,18 +69,17 @@ export class Link {
   }
 
   /**
-   * Creates a channel, connects and subscribes; `subscribed` gets what Genesys said of each topic. Connected before it is
-   * subscribed, because Genesys evicts channels without a connection first. `begun` gets the link when it is
-   * connected, before any topic is on it.
+   * Connects to a fresh channel and subscribes; `subscribed` gets what Genesys said of each topic. Connected before it is
+   * subscribed, because Genesys evicts channels without a connection first. `begun` gets the link when it is connected,
+   * before any topic is on it.
    */
   static async open(
     o: LinkOptions,
+    { channel, createdAtMs }: FreshChannel,
     topics: readonly string[],
     begun: (link: Link) => void,
     subscribed: (states: readonly TopicState[]) => void,
   ): Promise<Link> {
-    const createdAtMs = o.clock.nowMs()
-    const channel = await o.platform.createChannel(o.signal)
     const link = new Link(o, channel)
     try {
       await link.#connect()

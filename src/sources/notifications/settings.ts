@@ -75,7 +75,7 @@ export const DEFAULT_SETTINGS: Omit<NotificationSettings, 'topics'> = {
     overlapMs: 60_000,
     stableMs: 60_000,
     backoffBaseMs: 1_000,
-    backoffMaxMs: 60_000,
+    backoffMaxMs: 30_000,
     refreshMs: 10 * 60_000,
     lingerMs: 5 * 60_000,
     forgottenMs: 12 * 3_600_000,

@@ -5,15 +5,17 @@
  */
 import type { Buffer } from 'node:buffer'
 import { TrunklineError } from '../../errors.ts'
-import type { Platform, TopicState } from '../../genesys/platform.ts'
+import type { Platform } from '../../genesys/platform.ts'
 import type { Clock } from '../../pipeline/clock.ts'
 import type { SourceOutput } from '../source.ts'
 import { contentOf, Copies } from './copies.ts'
+import { Coverage } from './coverage.ts'
 import type { Frame } from './frames.ts'
 import { Link } from './link.ts'
-import type { LinkOptions } from './link.ts'
+import type { FreshChannel, LinkOptions } from './link.ts'
 import type { ShardTopics } from './plan.ts'
 import type { NotificationSettings } from './settings.ts'
+import { TopicSync } from './topic-sync.ts'
 
 /** A time in which some topics of a shard were not covered. */
 export type ShardGap = {
@@ -49,32 +51,41 @@ export type ShardOptions = {
 export class Shard {
   readonly #o: ShardOptions
   readonly #copies: Copies<Link>
+  readonly #coverage: Coverage
+  readonly #sync: TopicSync
   #topics: ShardTopics = new Map()
   #needed = Promise.withResolvers<void>()
   /** Open links, and ended ones whose time has not been counted yet; in the order they were opened. */
   #links: Link[] = []
   #current: Link | null = null
-  #wholeMs: number | null
-  #gapEndMs: number
   #reason: string | null
   /** The link whose trouble `#reason` is. */
   #troubled: Link | null = null
   /** Templates that a gap to come concerns; null is all. */
   #affected: ReadonlySet<string> | null = null
+  /** Templates that were subscribed when the trouble began. */
+  #had: readonly string[] = []
   #failures = 0
+  /** A channel whose socket could not be opened: tried again, as Genesys allows few channels. */
+  #fresh: { readonly of: FreshChannel; tries: number } | null = null
   #told = false
   #finishing = false
-  #syncing = false
-  #again = false
-  readonly #refused = new Map<string, string>()
   #counts = { events: 0, copies: 0, foreign: 0, frameTooLarge: 0, channelsOpened: 0 }
 
   constructor(o: ShardOptions) {
     this.#o = o
-    this.#wholeMs = o.wholeMs
-    this.#gapEndMs = o.wholeMs ?? 0
+    const { clock, signal, output, settings } = o
     this.#reason = o.wholeMs === null ? null : 'process.stopped'
-    this.#copies = new Copies(2 * o.settings.timing.overlapMs, MAX_COPIES)
+    this.#copies = new Copies(2 * settings.timing.overlapMs, MAX_COPIES)
+    this.#coverage = new Coverage(o.wholeMs, settings.timing.proofMarginMs, (fromMs, toMs) => this.#gap(fromMs, toMs))
+    this.#sync = new TopicSync({
+      clock,
+      signal,
+      output,
+      topicsPerChannel: settings.topicsPerChannel,
+      wanted: () => this.#topics,
+      link: () => this.#current,
+    })
   }
 
   get key(): string {
@@ -87,14 +98,14 @@ export class Shard {
 
   /** Up to when everything has certainly come; null while nothing is known. */
   get wholeMs(): number | null {
-    return this.#wholeMs
+    return this.#coverage.wholeMs
   }
 
   /** What the channel has to carry from now on. */
   setTopics(topics: ShardTopics): void {
     this.#topics = topics
     if (topics.size > 0) this.#needed.resolve()
-    void this.#sync()
+    void this.#sync.run()
   }
 
   /** Stops or begins reading all sockets. */
@@ -137,11 +148,11 @@ export class Shard {
       key: this.#o.key,
       topics: this.#topics.size,
       working: this.#current?.trusted === true,
-      wholeUntilMs: this.#wholeMs,
+      wholeUntilMs: this.wholeMs,
       failuresInARow: this.#failures,
       reason: this.#reason,
       channels: this.#links.filter((link) => link.live).map((link) => link.status()),
-      refused: [...this.#refused].map(([topic, reason]) => ({ topic, reason })),
+      refused: this.#sync.refused,
       ...this.#counts,
       copiesForgotten: this.#copies.forgotten,
     }
@@ -150,13 +161,16 @@ export class Shard {
   /** A new channel, proven to work; null when there is none. */
   async #open(): Promise<Link | null> {
     const begun = (link: Link): void => {
+      this.#fresh = null
       this.#counts.channelsOpened++
       this.#links.push(link)
       this.#copies.add(link)
       link.pause(this.#o.full())
     }
     try {
-      const link = await Link.open(this.#linkOptions(), [...this.#topics.keys()], begun, (states) => this.#note(states))
+      const link = await Link.open(this.#linkOptions(), await this.#channel(), [...this.#topics.keys()], begun, (states) =>
+        this.#sync.note(states),
+      )
       if (!(await link.working)) {
         link.close()
         return null
@@ -172,6 +186,16 @@ export class Shard {
       }
       return null
     }
+  }
+
+  async #channel(): Promise<FreshChannel> {
+    const { platform, clock, signal } = this.#o
+    if (this.#fresh === null || this.#fresh.tries >= MAX_TRIES) {
+      const createdAtMs = clock.nowMs()
+      this.#fresh = { of: { channel: await platform.createChannel(signal), createdAtMs }, tries: 0 }
+    }
+    this.#fresh.tries++
+    return this.#fresh.of
   }
 
   #linkOptions(): LinkOptions {
@@ -193,7 +217,7 @@ export class Shard {
     this.#told = false
     // Those before may now prove that they reach into the new one's time.
     for (const other of this.#links) if (other !== link) other.ping()
-    void this.#sync()
+    void this.#sync.run()
     void this.#retireBefore(link)
   }
 
@@ -226,6 +250,7 @@ export class Shard {
     }
     if (why !== 'topic.unsubscribed') this.#affected = null
     if (this.#reason !== null) return
+    this.#had = this.#templates()
     this.#troubled = link
     this.#reason = link.heldBack && why === 'channel.closed' ? 'source.backpressure' : why
     if (this.#reason === 'channel.closed') void this.#askWhetherEvicted(link)
@@ -241,32 +266,18 @@ export class Shard {
     if (this.#reason === null && templates.length > 0) this.#affected = new Set(templates)
   }
 
-  /** Counts how far the links reach, and reports what none of them covered. */
+  /** Counts how far the links reach, and lets go of those that are over. */
   #advance(): void {
     for (const link of this.#links) {
       if (link.provenMs !== null) this.#copies.cannotGive(link, link.provenMs - COPIES_APART_MS)
       if (!link.live) this.#copies.remove(link)
     }
-    for (;;) {
-      const proven = this.#links.filter((link) => link.provenMs !== null)
-      if (this.#wholeMs === null && proven.length > 0) this.#wholeMs = this.#gapEndMs = Math.min(...proven.map(startOf))
-      const wholeMs = this.#wholeMs
-      if (wholeMs === null) break
-      const reaching = proven.filter((link) => startOf(link) <= wholeMs)
-      this.#wholeMs = Math.max(wholeMs, ...reaching.map((link) => link.provenMs ?? 0))
-      // One that still reaches on may yet close what would be a gap.
-      if (this.#wholeMs > wholeMs) continue
-      if (reaching.some((link) => link.trusted)) break
-      const next = proven.filter((link) => startOf(link) > wholeMs).sort((a, b) => startOf(a) - startOf(b))[0]
-      if (next === undefined) break
-      this.#gap(wholeMs, startOf(next))
-      this.#wholeMs = startOf(next)
-    }
+    this.#coverage.advance(this.#links)
     const current = this.#current
     // The successor took over in time: nothing of that trouble was a gap.
-    if (current !== this.#troubled && current?.trusted === true && startOf(current) <= (this.#wholeMs ?? -1))
-      this.#reason = this.#affected = null
-    const whole = this.#wholeMs
+    const tookOver = current !== null && current !== this.#troubled && current.trusted && this.#coverage.includes(current)
+    if (tookOver) this.#forgetTrouble()
+    const whole = this.wholeMs
     this.#links = this.#links.filter((link) => link.live || (link.provenMs !== null && (whole === null || link.provenMs > whole)))
     const ended = this.#links.filter((link) => !link.live)
     // An ended link forgotten makes the gap larger, never smaller.
@@ -274,63 +285,21 @@ export class Shard {
   }
 
   #gap(fromMs: number, toMs: number): void {
-    const start = Math.max(fromMs - this.#o.settings.timing.proofMarginMs, this.#gapEndMs)
-    const all = new Set([...this.#topics.values()].flat())
     // Single topics are the loss only where the channel that lost them still brings the others.
-    const others = this.#links.some((link) => link.live && startOf(link) <= fromMs)
-    const topics = this.#affected !== null && others ? this.#affected : all
-    this.#o.onGap({ shard: this.#o.key, fromMs: start, toMs, reason: this.#reason ?? 'channel.closed', topics: [...topics].sort() })
-    this.#gapEndMs = toMs
-    this.#reason = null
-    this.#affected = null
+    const others = this.#links.some((link) => link.live && !link.trusted && this.#coverage.includes(link))
+    const topics = this.#affected !== null && others ? this.#affected : new Set([...this.#had, ...this.#templates()])
+    const gap = { shard: this.#o.key, fromMs, toMs, reason: this.#reason ?? 'channel.closed', topics: [...topics].sort() }
+    if (topics.size > 0) this.#o.onGap(gap)
+    this.#forgetTrouble()
   }
 
-  /** Brings the topics of the channel in line with what is wanted, with few requests. */
-  async #sync(): Promise<void> {
-    this.#again = true
-    if (this.#syncing) return
-    this.#syncing = true
-    while (this.#again && !this.#o.signal.aborted) {
-      this.#again = false
-      const link = this.#current
-      if (link === null || !link.live) break
-      try {
-        await this.#syncOnce(link)
-      } catch {
-        this.#again = true
-        await this.#o.clock.wait(SYNC_RETRY_MS, this.#o.signal)
-      }
-    }
-    this.#syncing = false
+  #forgetTrouble(): void {
+    this.#reason = this.#affected = null
+    this.#had = []
   }
 
-  async #syncOnce(link: Link): Promise<void> {
-    const missing = [...this.#topics.keys()].filter((topic) => !link.topics.has(topic))
-    const stale = link.topics.size + missing.length - this.#topics.size
-    const room = this.#o.settings.topicsPerChannel
-    // Topics no longer wanted stay until there are many or room is short: taking them off costs a request.
-    if (stale > room / 4 || (stale > 0 && link.topics.size + missing.length > room)) {
-      this.#note(await link.replace([...this.#topics.keys()]))
-    } else if (missing.length > 0) {
-      const states = await link.add(missing)
-      this.#note(states)
-      // It took a request: gather what comes next into one.
-      if (states.length > 0) await this.#o.clock.wait(SYNC_RETRY_MS, this.#o.signal)
-    }
-  }
-
-  #note(states: readonly TopicState[]): void {
-    for (const { topic, permitted, reason, missingPermissions } of states) {
-      if (permitted) this.#refused.delete(topic)
-      else if (!this.#refused.has(topic) && this.#refused.size < MAX_REFUSED) {
-        const template = this.#topics.get(topic)?.join(', ') ?? 'a topic'
-        const told = [...this.#refused.keys()].some((other) => this.#topics.get(other)?.join(', ') === template)
-        this.#refused.set(topic, reason ?? 'no reason given')
-        const missing = missingPermissions.length > 0 ? ` Missing permissions: ${missingPermissions.join(', ')}.` : ''
-        if (!told)
-          this.#o.output.warn('notifications.topic_refused', `Genesys refuses ${template} (${reason ?? 'no reason given'}).${missing}`)
-      }
-    }
+  #templates(): readonly string[] {
+    return [...new Set([...this.#topics.values()].flat())]
   }
 
   #backoffMs(): number {
@@ -343,12 +312,8 @@ const MAX_COPIES = 100_000
 /** Genesys puts an event on all channels within so long. */
 const COPIES_APART_MS = 5_000
 const MAX_ENDED = 8
-const MAX_REFUSED = 1_000
-const SYNC_RETRY_MS = 2_000
-
-function startOf(link: Link): number {
-  return link.subscribedAtMs ?? Infinity
-}
+/** Sockets tried on one channel. */
+const MAX_TRIES = 5
 
 function aborted(signal: AbortSignal): Promise<null> {
   return new Promise((resolve) => {

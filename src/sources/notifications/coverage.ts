@@ -1,0 +1,61 @@
+/**
+ * Up to when a shard is whole, counted from what its channels prove, and the gaps that none of them covers. A channel covers
+ * from the moment Genesys had confirmed its topics to its last proof. Gaps never overlap.
+ */
+
+/** A channel as coverage sees it. */
+export interface Covering {
+  /** When Genesys had confirmed the topics; null before. */
+  readonly subscribedAtMs: number | null
+  /** Up to when everything has certainly come; null before the first proof. */
+  readonly provenMs: number | null
+  /** Whether it may still prove more. */
+  readonly trusted: boolean
+}
+
+export class Coverage {
+  #wholeMs: number | null
+  #gapEndMs: number
+  readonly #marginMs: number
+  readonly #onGap: (fromMs: number, toMs: number) => void
+
+  /** `wholeMs` as it is known from before; `marginMs` is taken off the last proof before a gap. */
+  constructor(wholeMs: number | null, marginMs: number, onGap: (fromMs: number, toMs: number) => void) {
+    this.#wholeMs = wholeMs
+    this.#gapEndMs = wholeMs ?? 0
+    this.#marginMs = marginMs
+    this.#onGap = onGap
+  }
+
+  /** Null while nothing is known. */
+  get wholeMs(): number | null {
+    return this.#wholeMs
+  }
+
+  /** Whether the channel's time begins within what is whole. */
+  includes(channel: Covering): boolean {
+    return startOf(channel) <= (this.#wholeMs ?? -1)
+  }
+
+  /** Counts on, and reports what no channel covered and none can cover any more. */
+  advance(channels: readonly Covering[]): void {
+    const proven = channels.filter((channel) => channel.provenMs !== null)
+    if (this.#wholeMs === null && proven.length > 0) this.#wholeMs = this.#gapEndMs = Math.min(...proven.map(startOf))
+    while (this.#wholeMs !== null) {
+      const fromMs = this.#wholeMs
+      const reaching = proven.filter((channel) => startOf(channel) <= fromMs)
+      this.#wholeMs = Math.max(fromMs, ...reaching.map((channel) => channel.provenMs ?? 0))
+      if (this.#wholeMs > fromMs) continue
+      // One that still reaches on may yet close what would be a gap.
+      if (reaching.some((channel) => channel.trusted)) return
+      const toMs = Math.min(...proven.filter((channel) => startOf(channel) > fromMs).map(startOf))
+      if (toMs === Infinity) return
+      this.#onGap(Math.max(fromMs - this.#marginMs, this.#gapEndMs), toMs)
+      this.#wholeMs = this.#gapEndMs = toMs
+    }
+  }
+}
+
+function startOf(channel: Covering): number {
+  return channel.subscribedAtMs ?? Infinity
+}
