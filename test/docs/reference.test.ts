@@ -20,6 +20,10 @@ const NO_CODES: ReadonlySet<string> = new Set([
   ...DURABLE_STEPS,
   ...['trunkline.json', 'ledger.db', 'lock.db', 'token.sha256', 'trunkline.step', 'http.host', 'http.port'],
   ...['genesys.notifications', 'genesys.budget', 'channel.metadata', 'module.exports', 'schema.version', 'schema.policy'],
+  ...['customer', 'flow', 'acd', 'user', 'voicemail'].flatMap((kind) => [`${kind}.start`, `${kind}.end`]),
+  // How the API writes disconnect types.
+  ...['conference', 'consult', 'forward', 'noanswer', 'notavailable', 'dnd'].map((kind) => `transfer.${kind}`),
+  ...['endpoint.dnd', 'transport.failure', 'session.expired'],
   ...['unknown_topic', 'topic_mismatch', 'changed_type', 'new_field', 'new_value'].map((drift) => `drift.${drift}`),
   ...REGIONS.map(({ domain }) => domain),
 ])
