@@ -128,7 +128,6 @@ export class ChannelSocket {
   }
 
   #read(text: string | null): void {
-    if (this.#silent) return
     const frame = text === null ? undefined : parsed(text)
     if (typeof frame === 'object' && frame !== null && 'message' in frame && frame.message === 'ping') this.tell(metadata('pong'))
     else this.#options.onFrame(frame)

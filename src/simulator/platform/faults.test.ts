@@ -72,6 +72,16 @@ test('a termination: what was sent has arrived, what follows is missed until the
   assert.deepEqual([outage?.kind, outage?.fromMs, outage?.channelId], ['termination', START_MS + 60_000, at.id])
 })
 
+test('what is still on its way when the socket is to be cut arrives first', async (t) => {
+  const at = await stage(t, 'termination@60s')
+  const text = 'x'.repeat(50_000)
+  for (let i = 0; i < 60; i++) at.centre.say(TOPIC, START_MS + 59_999, { text })
+  await at.clock.advance(61_000)
+  await at.line.closed
+  await check(at, at.line)
+  assert.equal(at.line.frames.filter((frame) => (frame as { eventBody: { text?: string } }).eventBody.text === text).length, 60)
+})
+
 test('an eviction takes channel and topics; they are missed until they are subscribed to and connected again', async (t) => {
   const at = await stage(t, 'eviction@60s')
   await at.clock.advance(90_000)
@@ -101,6 +111,10 @@ test('a closing gives a minute of notice; a client that heeds it misses nothing'
   await check(at, at.line, again)
   assert.equal(missed(at).count, 0)
   assert.equal(again.socket.readyState, again.socket.OPEN)
+  again.socket.terminate()
+  await at.clock.advance(10_000)
+  const { counts } = at.platform.truth()
+  assert.ok(counts.missed === 0 && counts.unconnected > 90, 'what it misses by its own doing is not put down to the closing')
 })
 
 test('a client that does not heed the closing loses its socket after the minute', async (t) => {
@@ -250,6 +264,20 @@ test('faults of HTTP: about half of the calls are hit while they last, none afte
     )
     await at.platform.stop()
   }
+})
+
+test('what is answered 504 has been done all the same', async (t) => {
+  const clock = virtualClock(START_MS)
+  const plan = readFaults('unavailable@1s+60s', START_MS) as readonly Fault[]
+  const at = await scene(t, { clock, random: seededRandom(7), plan, limits: { channelsPerClient: 1000 } })
+  const token = await at.token()
+  await clock.advance(2000)
+  const answers = await Promise.all(Array.from({ length: 60 }, () => at.call('POST', '/api/v2/notifications/channels', undefined, token)))
+  const count = (...statuses: readonly number[]) => answers.filter(({ status }) => statuses.includes(status)).length
+  await clock.advance(60_000)
+  const { entities } = (await at.call('GET', '/api/v2/notifications/channels')).body as { entities: unknown[] }
+  assert.ok(count(504) > 3 && count(502, 503) > 3)
+  assert.equal(entities.length, count(200, 504))
 })
 
 test('a slow answer comes after 5 to 15 seconds of the clock, or at once when the platform stops', async (t) => {

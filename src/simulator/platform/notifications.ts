@@ -24,7 +24,7 @@ export function notificationRoutes(options: NotificationOptions): readonly Route
     (answer: (channel: Channel, call: Call) => Answer) =>
     (call: Call): Answer => {
       const channel = channels.find(call.params[0]!)
-      return channel === null || channel.clientId !== call.clientId ? NOT_FOUND : answer(channel, call)
+      return channel === null ? NOT_FOUND : answer(channel, call)
     }
   return [
     { method: 'POST', path: CHANNELS, answer: ({ clientId }) => ({ status: 200, body: channelBody(channels.create(clientId)) }) },

@@ -356,6 +356,34 @@ test('who asks is told of every outcome as it is settled', async (t) => {
   ])
 })
 
+test('a pong that nobody asked for proves nothing', async (t) => {
+  const { clock, random } = world()
+  const { channel, connect, centre, platform } = await scene(t, { clock, random })
+  const line = await connect((await channel(presence(0))).connectUri, { autoPong: false })
+  for (const text of ['1', '999', '-1', 'x', '']) line.socket.pong(text)
+  centre.say(presence(0), START_MS + 10)
+  await clock.advance(1000)
+  for (const text of ['999', '2', '0', '1e9']) line.socket.pong(text)
+  await line.settled()
+  assert.deepEqual([platform.truth().counts.owed, platform.truth().counts.pending], [0, 1])
+  line.socket.pong('1')
+  await line.settled()
+  assert.equal(platform.truth().counts.owed, 1)
+})
+
+test('a topic that another channel still has is not lost with the first', async (t) => {
+  const { clock, random } = world()
+  const { channel, call, centre, platform } = await scene(t, { clock, random, limits: { channelsPerClient: 2 } })
+  const first = await channel(presence(0))
+  const second = await channel(presence(0))
+  await channel()
+  assert.equal((await call('HEAD', `${CHANNELS}/${first.id}`)).status, 404)
+  await call('DELETE', `${CHANNELS}/${second.id}/subscriptions`)
+  centre.say(presence(0), START_MS + 10)
+  await clock.advance(1000)
+  assert.deepEqual([platform.truth().counts.unsubscribed, platform.truth().deliveries], [1, []])
+})
+
 test('before it has a socket a channel misses things by its own doing', async (t) => {
   const { clock, random } = world()
   const { channel, centre, platform } = await scene(t, { clock, random })
