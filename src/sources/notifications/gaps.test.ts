@@ -44,7 +44,7 @@ async function following(t: Parameters<typeof rig>[0], options: Partial<RigOptio
   await it.source.start()
   await it.playUntil('a channel', () => it.genesys.live.length === 1)
   it.genesys.publish('v2.routing.queues.q1.conversations', { id: 'old', participants: [{}] })
-  await it.playUntil('the conversation has its topics', () => it.genesys.live.length === 2 && [...it.genesys.live[1]!.topics].length === 3)
+  await it.playUntil('the conversation has its topics', () => it.genesys.live.length === 2 && it.genesys.live[1]!.topics.size >= 3)
   await it.play(61_000)
   return it
 }
@@ -128,6 +128,17 @@ describe('gaps', () => {
     ]
     await it.playUntil('both gaps', () => it.gaps.length === 2)
     assert.deepEqual(backfilled(it), [])
+  })
+
+  it('have the after-call work of conversations that were over before', async (t) => {
+    const it = await following(t, { settings: { ...SETTINGS, topics: [...SETTINGS.topics, `${DETAIL}acw`] } })
+    const { fromMs } = await outage(it, 60_000)
+    const call = waiting('over', fromMs - 300_000, fromMs - 120_000)
+    const wrapup = { segmentStart: iso(fromMs - 120_000), segmentEnd: iso(fromMs + 20_000), segmentType: 'wrapup', queueId: 'q1' }
+    const agent = { participantId: 'p', purpose: 'agent', userId: 'u1', sessions: [{ sessionId: 's', segments: [wrapup] }] }
+    it.genesys.details = [{ ...call, participants: [...(call.participants ?? []), agent] }]
+    await it.playUntil('both gaps', () => it.gaps.length === 2)
+    assert.deepEqual(backfilled(it), ['v2.detail.events.conversation.over.acw'])
   })
 
   it('wait for an API that is down, and are filled when it is back', async (t) => {

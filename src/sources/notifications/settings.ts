@@ -47,6 +47,8 @@ export type NotificationTiming = {
   readonly proofMarginMs: number
   /** Wait after a gap before the API is asked: it answers for the past with a delay. */
   readonly fillDelayMs: number
+  /** Conversations that ended so long before a gap are asked for too: after-call work may end in it. */
+  readonly fillBeforeMs: number
   /** Live and reconstructed event are the same when their times differ by no more. */
   readonly toleranceMs: number
   readonly fillBackoffMs: number
@@ -82,6 +84,7 @@ export const DEFAULT_SETTINGS: Omit<NotificationSettings, 'topics'> = {
     rememberEveryMs: 5_000,
     proofMarginMs: 2_000,
     fillDelayMs: 30_000,
+    fillBeforeMs: 15 * 60_000,
     toleranceMs: 2_000,
     fillBackoffMs: 10_000,
     fillGiveUpMs: 30 * 60_000,
