@@ -14,7 +14,7 @@ import { ROOT, type Block, fileOf, noteOf, placeOf } from './_pages.ts'
 export type Ran = { readonly code: number; readonly stdout: string; readonly all: string }
 
 /** Ports that pages name, each replaced by a free one. */
-const PORTS: readonly string[] = ['4680', '8080']
+const PORTS: readonly string[] = ['4680', '4690', '8080']
 const LIMIT_MS = 40_000
 const LOOK_AGAIN_MS = 150
 
