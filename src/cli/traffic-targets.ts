@@ -27,7 +27,7 @@ const NEWLINE = 0x0a
 
 /** Lines collected for one write. Text goes in as it is: a chunk costs one encoding of each record and no joining. */
 class Lines {
-  #chunk: Buffer = Buffer.allocUnsafe(CHUNK_BYTES)
+  readonly #chunk: Buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   #used = 0
   /** A record larger than what is left, for which there is a chunk of its own. */
   readonly #large: Buffer[] = []
@@ -47,12 +47,11 @@ class Lines {
     return false
   }
 
-  /** What is there, in order. */
+  /** What is there, in order; it stays as it is until the next `put`. */
   take(): readonly Uint8Array[] {
     const parts = [this.#chunk.subarray(0, this.#used), ...this.#large].filter((part) => part.length > 0)
     this.#large.length = 0
     this.#used = 0
-    this.#chunk = Buffer.allocUnsafe(CHUNK_BYTES)
     return parts
   }
 }
@@ -64,7 +63,8 @@ export function standardOutput({ io }: Context): Target {
     // What is no text must not reach a terminal as it is.
     put: (record) => lines.put(stdout.isTTY ? escapeText(typeof record === 'string' ? record : Buffer.from(record).toString()) : record),
     async flush() {
-      for (const part of lines.take()) stdout.write(part)
+      // A stream may keep what it is given beyond the next record.
+      for (const part of lines.take()) stdout.write(Buffer.from(part))
       await stdout.drained?.()
       await turn()
     },
