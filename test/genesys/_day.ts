@@ -144,6 +144,8 @@ export async function playDay(options: DayOptions): Promise<Day> {
     )
   }
   const status = source.status()
+  // What is published while the source stops is nobody's loss.
+  const truth = platform.truth()
   await source.stop()
   ended.abort()
   await platform.stop()
@@ -151,7 +153,7 @@ export async function playDay(options: DayOptions): Promise<Day> {
   return {
     startAtMs: START_MS,
     endAtMs,
-    truth: platform.truth(),
+    truth,
     given,
     gaps,
     warnings,
