@@ -22,6 +22,7 @@ import { quarantineCommand } from './verbs/quarantine.ts'
 import { queuesCommand } from './verbs/queues.ts'
 import { schemasCommand } from './verbs/schemas.ts'
 import { sendCommand } from './verbs/send.ts'
+import { simulateCommand } from './verbs/simulate.ts'
 import { startCommand } from './verbs/start.ts'
 import { tailCommand } from './verbs/tail.ts'
 import { topicsCommand } from './verbs/topics.ts'
@@ -68,6 +69,7 @@ function programOf(context: Context): Command {
     devCommand,
     startCommand,
     sendCommand,
+    simulateCommand,
     tailCommand,
     eventsCommand,
     explainCommand,
