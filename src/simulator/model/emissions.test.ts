@@ -100,6 +100,26 @@ test('of 200,000 events no two have the same identity, every one is decoded, kno
   assert.equal(envelopes.size, 200_000)
 })
 
+test('a noisy queue gets its number of events a second, and nobody else has to do with it', () => {
+  const perSecond = 300
+  const startAtMs = 1_772_442_000_000
+  const centre = simulation({ ...BUSY, startAtMs, noisyQueuePerSecond: perSecond, durationMs: 60_000 })
+  const noisy = centre.centre.queues.at(-1)
+  assert.equal(noisy?.name, 'Noisy')
+  const seconds = new Map<number, number>()
+  for (let emission = centre.next(); emission !== null; emission = centre.next()) {
+    const { topic, body } = emission
+    if (!topic.startsWith('v2.detail.events.') || body['queueId'] !== noisy.id) continue
+    assert.match(topic, /\.acd\.(?:start|end)$/)
+    const second = Math.floor((Number(body['eventTime']) - startAtMs) / 1000)
+    seconds.set(second, (seconds.get(second) ?? 0) + 1)
+  }
+  // Each call bounces for five seconds: from then on the rate is what was asked for.
+  for (let second = 6; second < 59; second++)
+    assert.ok(Math.abs((seconds.get(second) ?? 0) - perSecond) <= perSecond / 20, `${seconds.get(second)} in second ${second}`)
+  assert.ok(centre.centre.users.every(({ queueIds }) => !queueIds.includes(noisy.id)))
+})
+
 test('a snapshot and a topic nobody wants is not published, and a centre that never publishes comes to an end', () => {
   const topics = new Set([...emissionsOf({ ...BUSY, snapshots: false, durationMs: HOUR_MS })].map(({ topic }) => topic))
   assert.ok(!topics.has('v2.users.{id}.conversations') && topics.has('v2.users.{id}.presence'))
