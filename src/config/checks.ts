@@ -1,6 +1,4 @@
 import { join } from 'node:path'
-import type { TrunklineError } from '../errors.ts'
-import { hostsAt, regionOf } from '../genesys/regions.ts'
 import { compileTopics, topicPatternProblem } from '../pipeline/topic-pattern.ts'
 import { inFile, report, warn, type Reading } from './reading.ts'
 
@@ -32,9 +30,9 @@ function checkGenesys(reading: Reading): void {
   if (topics !== undefined) checkTopics(topics, 'genesys.notifications.topics', reading)
   const named = [...reading.values].find(([path, value]) => path.endsWith('.names') && value === true)
   const region = reading.values.get('genesys.region')
-  if (typeof region === 'string') refuse('genesys.region', region, () => regionOf(region), reading)
+  if (typeof region === 'string') checkPlace('genesys.region', { region }, reading)
   const baseUrl = reading.values.get('genesys.baseUrl')
-  if (typeof baseUrl === 'string') refuse('genesys.baseUrl', baseUrl, () => hostsAt(baseUrl), reading)
+  if (typeof baseUrl === 'string') checkPlace('genesys.baseUrl', { baseUrl }, reading)
   const because = topics !== undefined ? 'genesys.notifications' : named?.[0]
   if (because === undefined) return
   const isSet = (path: string): boolean => (reading.origins.get(path) ?? 'default') !== 'default'
@@ -46,14 +44,9 @@ function checkGenesys(reading: Reading): void {
   }
 }
 
-/** Reports what a reader of the value says against it. */
-function refuse(path: string, value: string, read: () => unknown, reading: Reading): void {
-  try {
-    read()
-  } catch (error) {
-    const { message, hint } = error as TrunklineError
-    report(reading, inFile(path, value), 'config.bad_value', `is not acceptable: ${message}`, hint)
-  }
+function checkPlace(path: string, place: { readonly region: string } | { readonly baseUrl: string }, reading: Reading): void {
+  const problem = reading.context.placeProblem?.(place) ?? null
+  if (problem !== null) report(reading, inFile(path, place), 'config.bad_value', `is not acceptable: ${problem.message}`, problem.hint)
 }
 
 /** A backlog is limited by age or by size; both at once would leave open which event goes first. */

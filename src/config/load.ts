@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import type { TrunklineError } from '../errors.ts'
 import { nearestTopics, templateOf } from '../event/topics.ts'
+import { hostsAt, regionOf } from '../genesys/regions.ts'
 import type { ConfigError } from './errors.ts'
 import { importFile } from './import-file.ts'
 import type { ConfigFlags } from './reading.ts'
@@ -42,8 +44,20 @@ export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
     knownTopics: KNOWN_TOPICS,
     nearestTopics,
     topicTemplateOf: (name) => templateOf(name).topic,
+    placeProblem,
   })
   return file === null || present.length < 2 ? result : { ...result, warnings: [severalFiles(file, present), ...result.warnings] }
+}
+
+function placeProblem(place: { readonly region: string } | { readonly baseUrl: string }): { message: string; hint: string } | null {
+  try {
+    if ('region' in place) regionOf(place.region)
+    else hostsAt(place.baseUrl)
+    return null
+  } catch (error) {
+    const { message, hint } = error as TrunklineError
+    return { message, hint }
+  }
 }
 
 function severalFiles(file: string, present: readonly string[]): ConfigError {

@@ -29,6 +29,10 @@ export type ConfigContext = {
   readonly knownTopics: readonly string[]
   /** The `n` known topics most like `name`, nearest first. */
   nearestTopics(name: string, n: number): readonly string[]
+  /** What is wrong with where Genesys Cloud is; null when nothing is. Left out where nothing calls its API. */
+  placeProblem?(
+    place: { readonly region: string } | { readonly baseUrl: string },
+  ): { readonly message: string; readonly hint: string } | null
   /** The template of a topic with real ids; the topic itself when it has none. */
   topicTemplateOf(name: string): string
 }

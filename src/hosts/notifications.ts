@@ -40,7 +40,7 @@ export function openNotifications(rooms: NotificationRooms): Source {
     clock,
     random,
     output: {
-      accept: (records) => append(log, records),
+      accept: appendTo(log),
       gap: (gap) => {
         gaps.add(gap)
         const seconds = Math.ceil((gap.toMs - gap.fromMs) / 1000)
@@ -69,11 +69,25 @@ function audience(ids: readonly string[]): 'all' | readonly string[] {
   return ids.includes('*') ? 'all' : ids
 }
 
-/** Each record by itself, so that one that is no event is quarantined with its exact bytes. They share a group of the log all the same. */
-async function append(log: Log, records: readonly SourceRecord[]): Promise<void> {
-  await Promise.all(
-    records.map(({ bytes, receivedAtMs }) => log.append(bytes, { kind: 'json', gzip: false, via: 'notifications', receivedAtMs })),
-  )
+/**
+ * Each record by itself, so that one that is no event is quarantined with its exact bytes; they share a group of the log all the same.
+ * Where some were written and others not, the batch is given again, and what is durable already is left out: an event without
+ * a time of its own has nothing else to be known by.
+ */
+function appendTo(log: Log): (records: readonly SourceRecord[]) => Promise<void> {
+  const durable = new WeakSet<SourceRecord>()
+  return async (records) => {
+    const answers = await Promise.allSettled(
+      records.map(async (record) => {
+        if (durable.has(record)) return
+        const { bytes, receivedAtMs } = record
+        await log.append(bytes, { kind: 'json', gzip: false, via: 'notifications', receivedAtMs })
+        durable.add(record)
+      }),
+    )
+    const failed = answers.find((answer) => answer.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
 }
 
 async function liveEventsOf(log: Log, conversationId: string): Promise<readonly LiveEvent[]> {

@@ -22,7 +22,7 @@ export type Gap = {
 export type SourceRecord = { readonly bytes: Uint8Array; readonly receivedAtMs: number }
 
 export type SourceOutput = {
-  /** Resolves when the records are durable; rejects when they are not (they may be given again). */
+  /** Resolves when all the records are durable; rejects otherwise, and then the same objects are given again: what was durable stays so. */
   accept(records: readonly SourceRecord[]): Promise<void>
   gap(gap: Gap): void
   warn(code: string, message: string): void
