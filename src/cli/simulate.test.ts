@@ -204,6 +204,7 @@ test('wrong options say what is wanted', async (t) => {
     [['--limit', '1', '--speed', 'max', '--truth', 'no/such/folder/x'], /cannot be written to \(ENOENT\)/],
     [['--limit', '1', '--speed', 'max', '--url', 'ftp://x'], /no http or https address/],
     [['--platform', '--speed', 'max'], /platform cannot run as fast/],
+    [['--platform', '--duplicates', '2%', '--out', 'x'], /--duplicates, --out would have no effect/],
   ]
   for (const [argv, said] of rows) {
     const { code, problem, io } = await simulate(argv, { cwd })

@@ -30,6 +30,7 @@ const PROGRESS_EVERY_MS = 200
 const LOOK_EVERY = 2_000
 const LONGEST_WAIT_MS = 60_000
 const SEND_TIMEOUT_MS = 60_000
+const KEEP_ENDED_MS = 26 * 3_600_000
 
 export function simulateCommand(context: Context): Command {
   const command = new Command('simulate')
@@ -55,7 +56,9 @@ async function simulate(context: Context, flags: Flags): Promise<void> {
   if (flags.platform === true) {
     const { duration, seed, speed } = flags
     if (speed === Infinity) throw usageError('A platform cannot run as fast as can be.', 'Give --speed a number, such as 1 or 144.')
-    const open = (startAtMs: number): Simulation => simulation({ ...options, startAtMs, snapshots: true })
+    refuseBesidePlatform(flags)
+    // Who asks for the conversations of an outage asks for those of a day at most.
+    const open = (startAtMs: number): Simulation => simulation({ ...options, startAtMs, snapshots: true, keepEndedMs: KEEP_ENDED_MS })
     return runPlatform(context, flags, { speed, durationMs: duration ?? null, seed, open })
   }
   refuseWhatNeverEnds(flags)
@@ -219,6 +222,20 @@ class Play {
 function plain({ drifted, byTopic, ...counts }: Emitted): object {
   const sorted = [...byTopic].toSorted(([a], [b]) => (a < b ? -1 : 1))
   return { ...counts, drifted: drifted.field + drifted.value + drifted.type, driftedBy: drifted, byTopic: Object.fromEntries(sorted) }
+}
+
+/** A platform publishes to who subscribes: what is said about records would go unheard. */
+function refuseBesidePlatform(flags: Flags): void {
+  const unheard = [
+    ...(['duplicates', 'disorder', 'drift', 'oversize', 'malformed'] as const).filter((name) => flags[name] > 0),
+    ...(['out', 'url', 'limit', 'topics', 'start'] as const).filter((name) => flags[name] !== undefined),
+    ...(flags.format === 'notification' ? (['format'] as const) : []),
+  ]
+  if (unheard.length === 0) return
+  throw usageError(
+    `With --platform ${unheard.map((name) => `--${name}`).join(', ')} would have no effect.`,
+    'Leave it out; what goes wrong at a platform is said with --faults.',
+  )
 }
 
 function refuseWhatNeverEnds({ out, url, duration, limit, speed }: Flags): void {
