@@ -9,7 +9,7 @@ import { namesBeside, type DocumentNames } from '../genesys/names-in-document.ts
 import type { PlatformClient } from '../genesys/platform-client.ts'
 import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
-import type { Source } from '../sources/source.ts'
+import type { OpenGap, Source } from '../sources/source.ts'
 import { systemClock } from './clock.ts'
 import type { GapBook } from './gap-book.ts'
 import { openNotifications } from './notifications.ts'
@@ -21,6 +21,7 @@ export type GenesysRooms = {
   readonly ledger: Ledger
   readonly gaps: GapBook
   readonly warn: (code: string, message: string) => void
+  readonly info: (message: string) => void
 }
 
 const NAMES_KEPT_AS = 'names'
@@ -29,12 +30,13 @@ export class Genesys {
   /** Null where no OAuth client is configured. */
   readonly directory: Directory | null
   readonly #platform: PlatformClient | null
-  readonly #source: Source | null
+  /** The notification source, where it is configured. */
+  readonly sources: readonly Source[]
   readonly #ended = new AbortController()
 
   constructor(rooms: GenesysRooms) {
     const { genesys } = rooms.config
-    const { ledger, log, gaps, warn } = rooms
+    const { ledger, log, gaps, warn, info } = rooms
     const clock = systemClock
     const configured = genesys.clientId !== null && genesys.clientSecret !== null
     this.#platform = configured ? platformOf(genesys, { clock, random: Math.random, fetch, signal: this.#ended.signal }) : null
@@ -52,19 +54,22 @@ export class Genesys {
             },
             save: async (text) => void ledger.run('INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)', NAMES_KEPT_AS, text),
           })
-    this.#source =
+    this.sources =
       this.#platform === null || genesys.notifications === null
-        ? null
-        : openNotifications({
-            settings: genesys.notifications,
-            platform: this.#platform,
-            log,
-            ledger,
-            gaps,
-            clock,
-            random: Math.random,
-            warn,
-          })
+        ? []
+        : [
+            openNotifications({
+              settings: genesys.notifications,
+              platform: this.#platform,
+              log,
+              ledger,
+              gaps,
+              clock,
+              random: Math.random,
+              warn,
+              info,
+            }),
+          ]
   }
 
   /** Names of the ids in an event; null where there is no directory. */
@@ -78,21 +83,26 @@ export class Genesys {
     await this.directory?.start()
   }
 
-  async startSource(): Promise<void> {
-    await this.#source?.start()
+  async startSources(): Promise<void> {
+    for (const source of this.sources) await source.start()
   }
 
   /** No event comes from here any more when this resolves. */
   async stop(): Promise<void> {
-    await this.#source?.stop()
+    for (const source of this.sources) await source.stop()
     await this.directory?.stop()
     this.#ended.abort()
+  }
+
+  /** Gaps not on record yet, those that last first. */
+  openGaps(): readonly OpenGap[] {
+    return this.sources.flatMap((source) => source.openGaps())
   }
 
   /** Facts for `GET /v1/stats`. */
   status(): Readonly<Record<string, object>> {
     return {
-      ...(this.#source === null ? {} : { [this.#source.name]: this.#source.status() }),
+      ...Object.fromEntries(this.sources.map((source) => [source.name, source.status()])),
       ...(this.#platform === null ? {} : { 'genesys.budget': this.#platform.budget() }),
     }
   }

@@ -3,6 +3,7 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
+import type { Source } from '../sources/source.ts'
 import type { DriftWatcher } from './drift-watcher.ts'
 import type { GapBook } from './gap-book.ts'
 import type { Intake } from './intake.ts'
@@ -17,6 +18,8 @@ export function metrics(facts: {
   readonly validation: Validation
   readonly drift: DriftWatcher
   readonly gaps: GapBook
+  readonly sources: readonly Source[]
+  readonly nowMs: () => number
 }): () => Promise<string> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -104,5 +107,19 @@ export function metrics(facts: {
   gauge('trunkline_drift_lag_events', 'Records of the log that the drift report has not seen yet.', [], (g) => g.set(facts.drift.lagEvents))
   gauge('trunkline_source_gaps', 'Gaps of sources on record.', [], (g) => g.set(facts.gaps.count))
   gauge('trunkline_source_gap_seconds', 'Length of the gaps of sources together.', [], (g) => g.set(facts.gaps.lostMs / 1000))
+  gauge('trunkline_source_connected', '1 while all that a source is asked for can come, 0 while some of it is missed.', ['source'], (g) => {
+    for (const { name, connected } of facts.sources) g.set({ source: name }, connected ? 1 : 0)
+  })
+  gauge(
+    'trunkline_source_open_gap_seconds',
+    'How long the longest gap of a source that still lasts has lasted; 0 without one.',
+    ['source'],
+    (g) => {
+      for (const source of facts.sources) {
+        const [first] = source.openGaps()
+        g.set({ source: source.name }, first?.toMs === null ? (facts.nowMs() - first.fromMs) / 1000 : 0)
+      }
+    },
+  )
   return () => registry.metrics()
 }

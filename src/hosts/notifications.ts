@@ -24,6 +24,7 @@ export type NotificationRooms = {
   readonly clock: Clock
   readonly random: () => number
   readonly warn: (code: string, message: string) => void
+  readonly info: (message: string) => void
 }
 
 const KEPT_AS = 'notifications'
@@ -33,7 +34,7 @@ const MAX_EVENTS = 5_000
 
 /** The source, not yet started. Throws a coded error for what can never work. */
 export function openNotifications(rooms: NotificationRooms): Source {
-  const { settings, platform, log, ledger, gaps, clock, random, warn } = rooms
+  const { settings, platform, log, ledger, gaps, clock, random, warn, info } = rooms
   return notificationSource({
     settings: { topics: settings.topics, users: audience(settings.users), queues: audience(settings.queues) },
     platform,
@@ -47,6 +48,7 @@ export function openNotifications(rooms: NotificationRooms): Source {
         warn('notifications.gap', `${gap.source}: ${seconds} s of notifications are missing (${gap.reason}); see GET /v1/gaps`)
       },
       warn,
+      info,
     },
     memory: {
       recall: async () => {

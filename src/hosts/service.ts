@@ -139,10 +139,11 @@ async function run(
     )
 
   const warn = (code: string, message: string): void => logger.warn({ code }, message)
+  const info = (message: string): void => logger.info(message)
   const flags = new Flags(sqliteFlags(ledger))
   const validation = await Validation.open({ schemas: config.schemas, flags, warn })
   const gaps = new GapBook(ledger)
-  const genesys = new Genesys({ config, log, ledger, gaps, warn })
+  const genesys = new Genesys({ config, log, ledger, gaps, warn, info })
   opened.push(() => genesys.stop())
   await genesys.startNames()
   const routes = new Map<string, Route>()
@@ -187,9 +188,19 @@ async function run(
     nowMs: clock.nowMs,
     findings: (event) => describeFindings(validation.assess(event)),
     ready: () => ({ ok: ready, reasons: ready ? [] : ['stopping'] }),
-    stats: () =>
-      stats({ config, mode, log, ledger, intake, routes, drift, gaps, sources: () => genesys.status(), startedAtMs, nowMs: clock.nowMs() }),
-    metrics: metrics({ log, ledger, routes, intake, maxBytes: config.log.maxBytes, validation, drift, gaps }),
+    stats: () => stats({ config, mode, log, ledger, intake, routes, drift, gaps, genesys, startedAtMs, nowMs: clock.nowMs() }),
+    metrics: metrics({
+      log,
+      ledger,
+      routes,
+      intake,
+      maxBytes: config.log.maxBytes,
+      validation,
+      drift,
+      gaps,
+      sources: genesys.sources,
+      nowMs: clock.nowMs,
+    }),
     page: () =>
       page({
         url: url.value,
@@ -214,7 +225,7 @@ async function run(
     },
     nowMs: clock.nowMs,
   })
-  gapsApi(app, gaps)
+  gapsApi(app, gaps, () => genesys.openGaps())
   schemaApi(app, {
     registry: validation.registry,
     problems: validation.problems,
@@ -237,7 +248,7 @@ async function run(
   server.keepAliveTimeout = 65_000
   url.value = await listen(server, config.http.host, config.http.port)
 
-  await genesys.startSource()
+  await genesys.startSources()
   const background = [drift.run(), housekeep({ config, log, ledger, routes, logger, signal: stopping.signal })]
   if (options.simulate) background.push(playCalls(log, stopping.signal))
   logger.info({ url: url.value, mode, routes: [...routes.keys()], dataDir: config.dataDir, version: VERSION }, 'ready')

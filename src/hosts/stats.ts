@@ -5,6 +5,7 @@ import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import type { DriftWatcher } from './drift-watcher.ts'
 import type { GapBook } from './gap-book.ts'
+import type { Genesys } from './genesys.ts'
 import type { Intake } from './intake.ts'
 import { VERSION } from './version.ts'
 
@@ -17,8 +18,7 @@ export function stats(o: {
   routes: ReadonlyMap<string, Route>
   drift: DriftWatcher
   gaps: GapBook
-  /** What each source says of itself, by its name. */
-  sources: () => Readonly<Record<string, object>>
+  genesys: Genesys
   startedAtMs: number
   nowMs: number
 }): object {
@@ -40,8 +40,8 @@ export function stats(o: {
       recovery: log.recovery,
     },
     drift: { lagEvents: o.drift.lagEvents, unseenEvents: o.drift.unseenEvents },
-    gaps: { records: o.gaps.count, lostMs: o.gaps.lostMs },
-    sources: o.sources(),
+    gaps: { records: o.gaps.count, lostMs: o.gaps.lostMs, open: o.genesys.openGaps().length },
+    sources: o.genesys.status(),
     quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },
     routes: Object.fromEntries(
       [...o.routes].map(([name, route]) => [

@@ -18,6 +18,17 @@ export type Gap = {
   readonly filled: readonly { readonly topic: string; readonly events: number }[]
 }
 
+/** A time of which it is not known yet what it cost: it still lasts, or what can be had again is being asked for. */
+export type OpenGap = {
+  readonly source: string
+  readonly fromMs: number
+  /** Null while it lasts. */
+  readonly toMs: number | null
+  readonly reason: string
+  /** Topic templates concerned. */
+  readonly topics: readonly string[]
+}
+
 /** A record as it came, ready for the log. */
 export type SourceRecord = { readonly bytes: Uint8Array; readonly receivedAtMs: number }
 
@@ -26,12 +37,17 @@ export type SourceOutput = {
   accept(records: readonly SourceRecord[]): Promise<void>
   gap(gap: Gap): void
   warn(code: string, message: string): void
+  info(message: string): void
 }
 
 export interface Source {
   readonly name: string
+  /** Whether all that is asked for can come now. */
+  readonly connected: boolean
   /** Begins; resolves when the source is set up, whether or not the other side answers yet. */
   start(): Promise<void>
+  /** Gaps that are not reported yet: first those that last, then the longest first. An outage must not look like quiet. */
+  openGaps(): readonly OpenGap[]
   /** Facts for `GET /v1/stats`: plain JSON. */
   status(): object
   stop(): Promise<void>

@@ -124,6 +124,7 @@ export async function playDay(options: DayOptions): Promise<Day> {
         }
       },
       gap: (gap) => void gaps.push(gap),
+      info: () => undefined,
       warn: (code, message) => void warnings.push(`${new Date(clock.nowMs()).toISOString()} ${code}: ${message}`),
     },
     memory: {

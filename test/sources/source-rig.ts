@@ -17,6 +17,8 @@ export type Rig = {
   readonly taken: string[]
   readonly gaps: Gap[]
   readonly warnings: string[]
+  /** What the log says of it, warnings and good news. */
+  readonly said: string[]
   state: SourceState | null
   /** What the log says: null takes everything. */
   refusal: Error | null
@@ -45,6 +47,7 @@ export async function rig(t: TestContext, o: RigOptions): Promise<Rig> {
     taken: [],
     gaps: [],
     warnings: [],
+    said: [],
     state: o.state ?? null,
     refusal: null,
     live: () => [],
@@ -60,7 +63,11 @@ export async function rig(t: TestContext, o: RigOptions): Promise<Rig> {
           for (const { bytes } of records) self.taken.push(Buffer.from(bytes).toString())
         },
         gap: (gap) => self.gaps.push(gap),
-        warn: (code) => self.warnings.push(code),
+        warn: (code, message) => {
+          self.warnings.push(code)
+          self.said.push(message)
+        },
+        info: (message) => self.said.push(message),
       },
       memory: {
         recall: async () => Promise.resolve(structuredClone(self.state)),

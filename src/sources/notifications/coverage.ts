@@ -32,6 +32,11 @@ export class Coverage {
     return this.#wholeMs
   }
 
+  /** Where a gap would begin now; null while nothing is known. */
+  get gapFromMs(): number | null {
+    return this.#wholeMs === null ? null : Math.max(this.#wholeMs - this.#marginMs, this.#gapEndMs)
+  }
+
   /** Whether the channel's time begins within what is whole. */
   includes(channel: Covering): boolean {
     return startOf(channel) <= (this.#wholeMs ?? -1)
@@ -50,7 +55,7 @@ export class Coverage {
       if (reaching.some((channel) => channel.trusted)) return
       const toMs = Math.min(...proven.filter((channel) => startOf(channel) > fromMs).map(startOf))
       if (toMs === Infinity) return
-      this.#onGap(Math.max(fromMs - this.#marginMs, this.#gapEndMs), toMs)
+      this.#onGap(this.gapFromMs ?? fromMs, toMs)
       this.#wholeMs = this.#gapEndMs = toMs
     }
   }

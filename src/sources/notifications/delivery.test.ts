@@ -15,6 +15,7 @@ function rig(accept: (texts: readonly string[]) => Promise<void>, limits = { max
       accept: async (records) => accept(records.map(({ bytes }) => Buffer.from(bytes).toString())),
       gap: () => undefined,
       warn: (code) => warnings.push(code),
+      info: () => undefined,
     },
     clock,
     ...limits,

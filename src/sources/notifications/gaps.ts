@@ -61,6 +61,11 @@ export class Gaps {
     return { reported: this.#reported, pending: this.#pending, recent: this.#recent, backfilled: this.#backfilled }
   }
 
+  /** Topics missing where a channel had these: one that tells of conversations takes the topics of those it did not tell of along. */
+  concernedBy(topics: readonly string[]): readonly string[] {
+    return topics.some(tellsOfConversations) ? [...new Set([...topics, ...this.#o.conversationTopics])] : topics
+  }
+
   /** Takes a gap of a shard. */
   add(gap: ShardGap): void {
     if (this.#kindsOf(gap).length === 0 && this.#isReported(gap, null)) return
@@ -158,20 +163,15 @@ export class Gaps {
 
   /** Kinds of detail events that can be had again for this gap. */
   #kindsOf(gap: ShardGap): readonly string[] {
-    const missing = this.#missingIn(gap)
+    const missing = this.concernedBy(gap.topics)
     return RECONSTRUCTED_KINDS.filter((kind) => missing.includes(DETAIL_TOPICS + kind))
-  }
-
-  /** A channel that tells of conversations takes the topics of those it did not tell of along. */
-  #missingIn(gap: ShardGap): readonly string[] {
-    return gap.topics.some(tellsOfConversations) ? [...new Set([...gap.topics, ...this.#o.conversationTopics])] : gap.topics
   }
 
   /** False when the report could not be taken: it is made again. */
   #isReported(gap: ShardGap, filled: ReadonlyMap<string, number> | null): boolean {
     const topics = filled === null ? [] : [...filled].map(([kind, events]) => ({ topic: DETAIL_TOPICS + kind, events }))
     const had = new Set(topics.map(({ topic }) => topic))
-    const lost = this.#missingIn(gap).filter((topic) => !had.has(topic))
+    const lost = this.concernedBy(gap.topics).filter((topic) => !had.has(topic))
     const report: Gap = { source: this.#o.source, fromMs: gap.fromMs, toMs: gap.toMs, reason: gap.reason, lost, filled: topics }
     try {
       this.#o.output.gap(report)

@@ -56,6 +56,8 @@ export class Link {
   #provenMs: number | null = null
   #lastFrameAtMs = 0
   #lastHeartbeatAtMs: number | null = null
+  /** When it was found silent. */
+  #silentAtMs: number | null = null
   #lastEventAtMs: number | null = null
   #resumedAtMs: number | null = null
   #paused = false
@@ -118,6 +120,11 @@ export class Link {
   /** Whether it may still prove more: it is open, and has all its topics. */
   get trusted(): boolean {
     return this.live && !this.#broken
+  }
+
+  /** Whether it gives what it should, as far as can be seen. */
+  get healthy(): boolean {
+    return this.trusted && this.#provenMs !== null && (this.#silentAtMs === null || this.#lastFrameAtMs > this.#silentAtMs)
   }
 
   /** When Genesys had confirmed the topics; null before. */
@@ -300,16 +307,15 @@ export class Link {
     const { pingEveryMs, heartbeatTimeoutMs } = this.#o.settings.timing
     const signal = this.#signal()
     let pingAtMs = clock.nowMs() + pingEveryMs
-    let judged = false
     while (!signal.aborted) {
-      const silentAtMs = judged ? Infinity : this.#lastFrameAtMs + heartbeatTimeoutMs
+      const silentAtMs = this.#silentAtMs !== null ? Infinity : this.#lastFrameAtMs + heartbeatTimeoutMs
       const untilMs = this.#paused ? clock.nowMs() + pingEveryMs : Math.min(pingAtMs, silentAtMs)
       await clock.wait(Math.max(1, untilMs - clock.nowMs()), signal)
       if (signal.aborted) return
       if (clock.nowMs() >= renewAtMs) this.#attention.resolve('due')
       if (this.#paused) continue
-      if (!judged && clock.nowMs() - this.#lastFrameAtMs >= heartbeatTimeoutMs && !(await this.#isAlive())) {
-        judged = true
+      if (this.#silentAtMs === null && clock.nowMs() - this.#lastFrameAtMs >= heartbeatTimeoutMs && !(await this.#isAlive())) {
+        this.#silentAtMs = clock.nowMs()
         this.#attention.resolve('channel.silent')
         this.#firstProof.resolve(false)
       } else if (clock.nowMs() >= pingAtMs) {

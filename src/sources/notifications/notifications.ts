@@ -8,7 +8,7 @@ import type { Buffer } from 'node:buffer'
 import { TrunklineError } from '../../errors.ts'
 import type { Platform } from '../../genesys/platform.ts'
 import type { Clock } from '../../pipeline/clock.ts'
-import type { Source, SourceOutput } from '../source.ts'
+import type { OpenGap, Source, SourceOutput } from '../source.ts'
 import { concernsOf, readMembers } from './audience.ts'
 import type { Members } from './audience.ts'
 import { conversationIn, Conversations, tellsOfConversations } from './conversations.ts'
@@ -18,11 +18,13 @@ import { Gaps } from './gaps.ts'
 import type { LiveEvent } from './match-live.ts'
 import { readState, wholeOf } from './memory.ts'
 import type { SourceMemory, SourceState } from './memory.ts'
+import { Outage } from './outage.ts'
 import { planShards } from './plan.ts'
 import type { ShardTopics } from './plan.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
 import type { NotificationSettings, NotificationTiming } from './settings.ts'
 import { Shard } from './shard.ts'
+import type { OpenShardGap } from './shard.ts'
 import { askedTopics, subscriptionsFor } from './topics.ts'
 import type { AskedTopics, Subscription } from './topics.ts'
 
@@ -54,6 +56,7 @@ class NotificationSource implements Source {
   readonly #delivering = new AbortController()
   readonly #delivery: Delivery
   readonly #conversations: Conversations
+  readonly #outage: Outage
   #gaps: Gaps | null = null
   #recalled: SourceState | null = null
   #plan: readonly ShardTopics[] = []
@@ -73,6 +76,7 @@ class NotificationSource implements Source {
     this.#settings = { ...DEFAULT_SETTINGS, ...o.settings, timing: { ...DEFAULT_SETTINGS.timing, ...o.settings.timing } }
     this.#asked = askedTopics(o.settings.topics)
     checkConversations(this.#asked)
+    this.#outage = new Outage({ source: this.name, clock: o.clock, output: o.output, connected: () => this.connected })
     const { bufferBytes, bufferRecords, topicsPerChannel, timing } = this.#settings
     this.#delivery = new Delivery({
       output: o.output,
@@ -90,6 +94,11 @@ class NotificationSource implements Source {
       lingerMs: timing.lingerMs,
       forgottenMs: timing.forgottenMs,
     })
+  }
+
+  get connected(): boolean {
+    const shards = this.#shards.filter(({ topics }) => topics.size > 0)
+    return this.#plannedAtMs !== null && shards.length > 0 && shards.every(({ connected }) => connected)
   }
 
   async start(): Promise<void> {
@@ -118,9 +127,23 @@ class NotificationSource implements Source {
     if (this.#started) await this.#remember()
   }
 
+  openGaps(): readonly OpenGap[] {
+    const gaps: readonly OpenShardGap[] = [
+      ...(this.#gaps?.pending ?? []),
+      ...this.#shards.flatMap((shard) => shard.openGap ?? []),
+      ...this.#sinceLastRun(),
+    ]
+    const open = gaps.map(({ fromMs, toMs, reason, topics }) => {
+      return { source: this.name, fromMs, toMs, reason, topics: this.#gaps?.concernedBy(topics) ?? topics }
+    })
+    return open.sort((a, b) => Number(a.toMs !== null) - Number(b.toMs !== null) || a.fromMs - b.fromMs)
+  }
+
   status(): object {
     return {
       name: this.name,
+      connected: this.connected,
+      ...this.#outage.status(),
       users: this.#members.users.size,
       queues: this.#members.queues.size,
       plannedAtMs: this.#plannedAtMs,
@@ -129,6 +152,14 @@ class NotificationSource implements Source {
       conversations: this.#conversations.status(),
       gaps: this.#gaps?.status() ?? null,
     }
+  }
+
+  /** Before the first plan there are no shards that could tell of the gap since the process before. */
+  #sinceLastRun(): readonly OpenShardGap[] {
+    const fromMs = this.#plannedAtMs === null ? wholeOf(this.#recalled, 'topics-0') : null
+    if (fromMs === null) return []
+    const { user, queue, none } = this.#asked
+    return [{ shard: 'topics-0', fromMs, toMs: null, reason: 'process.stopped', topics: [...none, ...user, ...queue].sort() }]
   }
 
   get #conversationShards(): number {
@@ -176,6 +207,7 @@ class NotificationSource implements Source {
       full: () => this.#delivery.full,
       onRecord: (_shard, frame, bytes) => this.#take(frame, bytes),
       onGap: (gap) => this.#gaps?.add(gap),
+      onProblem: (code, message) => this.#outage.problem(code, message),
     })
     this.#shards.push(shard)
     shard.setTopics(topics)
@@ -213,7 +245,9 @@ class NotificationSource implements Source {
       try {
         this.#members = await readMembers(platform, this.#settings, this.#asked, signal)
         if (signal.aborted) return
-        this.#fit(planShards(this.#plan, this.#wanted(), this.#limits()))
+        const wanted = this.#wanted()
+        this.#fit(planShards(this.#plan, wanted, this.#limits()))
+        if (wanted.length === 0) this.#outage.problem('notifications.no_topics', NO_TOPICS)
         this.#plannedAtMs = clock.nowMs()
         this.#warned.clear()
         // Gaps of the last run could not be filled before: whose conversations count was not known.
@@ -221,10 +255,8 @@ class NotificationSource implements Source {
       } catch (error) {
         if (signal.aborted) return
         const known = error instanceof TrunklineError ? error : null
-        this.#warnOnce(
-          known?.code ?? 'notifications.plan',
-          `Topics cannot be planned: ${known === null ? 'unexpected failure' : `${known.message} ${known.hint}`}`,
-        )
+        const why = known === null ? 'unexpected failure' : `${known.message} ${known.hint}`
+        this.#outage.problem(known?.code ?? 'notifications.plan', `Topics cannot be planned: ${why}`)
         if (this.#plannedAtMs === null) nextMs = backoffMaxMs
       }
       await clock.wait(nextMs, signal)
@@ -255,14 +287,16 @@ class NotificationSource implements Source {
     })
   }
 
-  /** Lets go of conversations that are over, and remembers how far the source is. */
+  /** Lets go of conversations that are over, says what is wrong, and remembers how far the source is. */
   async #keepHouse(): Promise<void> {
     const { clock } = this.#o
     const { signal } = this.#stopping
     while (!signal.aborted) {
       await clock.wait(this.#settings.timing.rememberEveryMs, signal)
       for (const number of this.#conversations.sweep(clock.nowMs())) this.#refreshConversations(number)
-      if (!signal.aborted) await this.#remember()
+      if (signal.aborted) break
+      this.#outage.check()
+      await this.#remember()
     }
   }
 
@@ -319,6 +353,8 @@ class NotificationSource implements Source {
     this.#o.output.warn(code, message)
   }
 }
+
+const NO_TOPICS = 'There is nothing to subscribe to: the OAuth client sees none of the users and queues whose topics are asked for.'
 
 function checkConversations(asked: AskedTopics): void {
   if (asked.conversation.length === 0 || [...asked.user, ...asked.queue].some(tellsOfConversations)) return

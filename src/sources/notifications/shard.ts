@@ -27,6 +27,9 @@ export type ShardGap = {
   readonly topics: readonly string[]
 }
 
+/** One that is not counted yet; `toMs` is null while it lasts. */
+export type OpenShardGap = Omit<ShardGap, 'toMs'> & { readonly toMs: number | null }
+
 export type ShardOptions = {
   readonly key: string
   /** Its place among all shards: spreads the renewals over time. */
@@ -46,6 +49,8 @@ export type ShardOptions = {
   /** Called for the first copy of every frame that is none of the protocol's. */
   readonly onRecord: (shard: Shard, frame: Frame, bytes: Buffer) => void
   readonly onGap: (gap: ShardGap) => void
+  /** Why there is no channel just now. */
+  readonly onProblem: (code: string, message: string) => void
 }
 
 export class Shard {
@@ -68,7 +73,6 @@ export class Shard {
   #failures = 0
   /** A channel whose socket could not be opened: tried again, as Genesys allows few channels. */
   #fresh: { readonly of: FreshChannel; tries: number } | null = null
-  #told = false
   #finishing = false
   #counts = { events: 0, copies: 0, foreign: 0, frameTooLarge: 0, channelsOpened: 0 }
 
@@ -99,6 +103,20 @@ export class Shard {
   /** Up to when everything has certainly come; null while nothing is known. */
   get wholeMs(): number | null {
     return this.#coverage.wholeMs
+  }
+
+  /** Whether all its topics can come now. */
+  get connected(): boolean {
+    return this.#topics.size === 0 || this.#links.some((link) => link.healthy)
+  }
+
+  /** The gap there is now, if there is one. */
+  get openGap(): OpenShardGap | null {
+    const fromMs = this.#coverage.gapFromMs
+    const healthy = this.#links.filter((link) => link.healthy)
+    if (fromMs === null || this.#topics.size === 0 || healthy.some((link) => this.#coverage.includes(link))) return null
+    const toMs = healthy.length === 0 ? null : Math.min(...healthy.map(({ subscribedAtMs }) => subscribedAtMs ?? Infinity))
+    return { shard: this.#o.key, fromMs, toMs, reason: this.#reason ?? 'channel.closed', topics: this.#concerned() }
   }
 
   /** What the channel has to carry from now on. */
@@ -147,7 +165,7 @@ export class Shard {
     return {
       key: this.#o.key,
       topics: this.#topics.size,
-      working: this.#current?.trusted === true,
+      working: this.#current?.healthy === true,
       wholeUntilMs: this.wholeMs,
       failuresInARow: this.#failures,
       reason: this.#reason,
@@ -173,19 +191,21 @@ export class Shard {
       )
       if (!(await link.working)) {
         link.close()
+        this.#problem('notifications.connect_failed', 'The WebSocket is open, but does not answer.')
         return null
       }
       this.#adopt(link)
       return link
     } catch (error) {
-      if (!this.#o.signal.aborted && !this.#told) {
-        this.#told = true
-        const [code, why] =
-          error instanceof TrunklineError ? [error.code, error.message] : ['notifications.connect_failed', 'unexpected failure']
-        this.#o.output.warn(code, `Notifications of ${this.#o.key} cannot be received: ${why} It is tried again.`)
-      }
+      if (error instanceof TrunklineError) this.#problem(error.code, error.message)
+      else this.#problem('notifications.connect_failed', 'An unexpected failure.')
       return null
     }
+  }
+
+  #problem(code: string, why: string): void {
+    if (this.#o.signal.aborted || this.#finishing) return
+    this.#o.onProblem(code, `Notifications of ${this.#o.key} cannot be received: ${why} It is tried again.`)
   }
 
   async #channel(): Promise<FreshChannel> {
@@ -214,7 +234,6 @@ export class Shard {
 
   #adopt(link: Link): void {
     this.#current = link
-    this.#told = false
     // Those before may now prove that they reach into the new one's time.
     for (const other of this.#links) if (other !== link) other.ping()
     void this.#sync.run()
@@ -285,12 +304,16 @@ export class Shard {
   }
 
   #gap(fromMs: number, toMs: number): void {
+    const topics = this.#concerned()
+    if (topics.length > 0) this.#o.onGap({ shard: this.#o.key, fromMs, toMs, reason: this.#reason ?? 'channel.closed', topics })
+    this.#forgetTrouble()
+  }
+
+  /** Templates of the topics that a gap now concerns. */
+  #concerned(): readonly string[] {
     // Single topics are the loss only where the channel that lost them still brings the others.
     const others = this.#links.some((link) => link.live && !link.trusted && this.#coverage.includes(link))
-    const topics = this.#affected !== null && others ? this.#affected : new Set([...this.#had, ...this.#templates()])
-    const gap = { shard: this.#o.key, fromMs, toMs, reason: this.#reason ?? 'channel.closed', topics: [...topics].sort() }
-    if (topics.size > 0) this.#o.onGap(gap)
-    this.#forgetTrouble()
+    return [...(this.#affected !== null && others ? this.#affected : new Set([...this.#had, ...this.#templates()]))].sort()
   }
 
   #forgetTrouble(): void {
