@@ -10,8 +10,8 @@ export type TestIo = Io & {
   readonly waitedMs: number[]
   /** As if the process got a signal. */
   interrupt(): void
-  /** As if the reader of the output went away. */
-  closeOutput(): void
+  /** As if the reader of the output went away, or the output could not be written for a reason. */
+  closeOutput(reason?: Error): void
   out(): string
   outBytes(): Uint8Array
   err(): string
@@ -64,7 +64,7 @@ export function testIo(options: TestIoOptions = {}): TestIo {
     exitNow: (code) => err.push(Buffer.from(`exit now ${code}\n`)),
     waitedMs,
     interrupt: () => interrupts.forEach((callback) => callback()),
-    closeOutput: () => closed.abort(),
+    closeOutput: (reason) => closed.abort(reason),
     out: () => Buffer.concat(out).toString(),
     outBytes: () => Buffer.concat(out),
     err: () => Buffer.concat(err).toString(),

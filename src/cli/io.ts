@@ -2,7 +2,9 @@
  * Everything the command line touches outside itself, in one type, so that a test can run every verb in its own
  * process. `processIo` is the real one and the only place here that reads the process.
  */
+import { fstatSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { TrunklineError } from '../errors.ts'
 import type { Clock } from '../pipeline/clock.ts'
 
 export interface Output {
@@ -28,7 +30,10 @@ export interface Io {
   readonly clock: Clock
   /** From 0 up to, not including, 1. */
   random(): number
-  /** Aborts when nobody reads the output any more (`| head`). */
+  /**
+   * Aborts when the output goes nowhere any more: nobody reads it (`| head`), or it cannot be written; the reason is then a
+   * `TrunklineError` that says why.
+   */
   readonly outputClosed: AbortSignal
   /** Calls back at every SIGINT and SIGTERM in place of ending the process; returns how to stop that. */
   onInterrupt(callback: () => void): () => void
@@ -36,17 +41,20 @@ export interface Io {
   exitNow(code: number): void
 }
 
+/** Why the output could not be written; null while it goes on, or when only nobody reads it any more. */
+export function failureOf(outputClosed: AbortSignal): TrunklineError | null {
+  return outputClosed.reason instanceof TrunklineError ? outputClosed.reason : null
+}
+
 /** The process itself. */
 export function processIo(): Io {
   const closed = new AbortController()
-  for (const stream of [process.stdout, process.stderr]) {
-    // Without a listener a closed pipe ends the process with a stack trace.
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE' && stream === process.stdout) closed.abort()
-    })
-  }
+  const fail = (error: NodeJS.ErrnoException): void => closed.abort(error.code === 'EPIPE' ? undefined : unwritable(error))
+  // Without a listener a closed pipe ends the process with a stack trace.
+  process.stdout.on('error', fail)
+  process.stderr.on('error', () => undefined)
   return {
-    stdout: outputOf(process.stdout),
+    stdout: isFile(1) ? fileOutput(1, fail) : outputOf(process.stdout),
     stderr: outputOf(process.stderr),
     stdin: processInput(),
     env: process.env,
@@ -77,6 +85,45 @@ function processInput(): Io['stdin'] {
       return process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
     },
   }
+}
+
+/**
+ * Standard output that is a file. Node's own stream takes a write that a full disk cut short for a whole one, and tells of any
+ * other failure only when the verb may be at its end.
+ */
+function fileOutput(descriptor: number, fail: (error: NodeJS.ErrnoException) => void): Output {
+  let failed = false
+  return {
+    write(chunk) {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+      try {
+        for (let at = 0; at < bytes.length && !failed;) at += writeSync(descriptor, bytes, at)
+      } catch (error) {
+        failed = true
+        fail(error as NodeJS.ErrnoException)
+      }
+    },
+    isTTY: false,
+  }
+}
+
+/** A regular file or a device that is no terminal. */
+function isFile(descriptor: number): boolean {
+  try {
+    const found = fstatSync(descriptor)
+    return found.isFile() || (found.isCharacterDevice() && !isatty(descriptor))
+  } catch {
+    return false
+  }
+}
+
+function unwritable(error: NodeJS.ErrnoException): TrunklineError {
+  return new TrunklineError(
+    'cli.output_failed',
+    `Standard output could not be written to its end (${error.code ?? error.message}).`,
+    'Make room where it goes, and run the command again: what is there is not whole.',
+    { cause: error },
+  )
 }
 
 function outputOf(stream: NodeJS.WriteStream): Output {

@@ -6,8 +6,8 @@ import { Command, CommanderError } from 'commander'
 import { VERSION } from '../hosts/version.ts'
 import { connect } from './connect.ts'
 import { printProblem, type Context } from './context.ts'
-import { exitCodeOf, OK, problemOf, USAGE } from './failure.ts'
-import { processIo, type Io } from './io.ts'
+import { exitCodeOf, FAILED, OK, problemOf, USAGE } from './failure.ts'
+import { failureOf, processIo, type Io } from './io.ts'
 import { escapeLines } from './text.ts'
 import { benchCommand } from './verbs/bench.ts'
 import { configCommand } from './verbs/config.ts'
@@ -35,7 +35,9 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
     const end = (): void => {
       if (context.outlivesOutput) return
       ended.abort()
-      resolve(OK)
+      const failure = failureOf(io.outputClosed)
+      if (failure !== null) printProblem(context, failure)
+      resolve(failure === null ? OK : FAILED)
     }
     if (io.outputClosed.aborted) end()
     else io.outputClosed.addEventListener('abort', end, { once: true })

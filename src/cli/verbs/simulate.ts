@@ -10,6 +10,7 @@ import type { Simulation } from '../../simulator/simulation.ts'
 import { note, printProblem, type Context } from '../context.ts'
 import { FAILED, problemOf, usageError } from '../failure.ts'
 import { count, instant } from '../format.ts'
+import { failureOf } from '../io.ts'
 import { withExamples, type ClientOptions } from '../options.ts'
 import type { SendCounts } from '../sending.ts'
 import { addPlatformOptions, runPlatform, type PlatformFlags } from '../simulate-platform.ts'
@@ -123,7 +124,8 @@ class Play {
       removeInterrupt()
       this.#clearProgress()
     }
-    this.#report()
+    // What was written is not what was made.
+    if (failureOf(this.#context.io.outputClosed) === null) this.#report()
   }
 
   async #run(target: Target, stopped: AbortSignal): Promise<void> {
