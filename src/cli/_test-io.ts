@@ -19,6 +19,7 @@ export type TestIo = Io & {
 
 export type TestIoOptions = {
   readonly cwd?: string
+  readonly user?: string
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: readonly (string | Uint8Array)[] | AsyncIterable<Uint8Array>
   readonly terminal?: boolean
@@ -43,6 +44,7 @@ export function testIo(options: TestIoOptions = {}): TestIo {
       [Symbol.asyncIterator]: () => chunksOf(options.stdin ?? [])[Symbol.asyncIterator](),
     },
     env: options.env ?? {},
+    user: () => options.user ?? null,
     cwd: options.cwd ?? '/nowhere',
     clock: {
       nowMs: () => nowMs,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { folder, run, testIo } from './_test-io.ts'
@@ -37,7 +38,7 @@ test('events: filters go to the service as they are, and outside text is escaped
   ]
   const { code, out, err } = await run(args, { env: { TRUNKLINE_URL: `${service.url}/` }, terminal: true })
   assert.equal(code, 0, err)
-  assert.deepEqual(service.asked[0]?.query, {
+  assert.deepEqual(service.asked.find(({ path }) => path === '/v1/events')?.query, {
     topic: 'a b&c',
     conversation: 'c',
     queue: 'q',
@@ -285,9 +286,29 @@ test('a problem of the service is shown with its code and hint, escaped, and is 
   const redirected = await run(['events', '--url', redirecting.url])
   assert.equal(redirected.code, 1)
   assert.match(redirected.err, /redirect to http:\/\/evil\.example\/, which is not followed/)
-  const nobody = await run(['events', '--url', 'http://127.0.0.1:9'])
+  const gone = createServer()
+  await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve))
+  const { port } = gone.address() as AddressInfo
+  await new Promise((resolve) => gone.close(resolve))
+  const nobody = await run(['events', '--url', `http://127.0.0.1:${port}`])
   assert.equal(nobody.code, 1)
   assert.match(nobody.err, /\[client\.unreachable\]\n {2}fix: Start the service/)
+  // What fetch refuses by itself no wait makes work.
+  const never = await run(['simulate', '--duration', '1m', '--speed', 'max', '--url', 'http://127.0.0.1:9'])
+  assert.deepEqual([never.code, never.io.waitedMs], [2, []], never.err)
+  assert.match(never.err, /\[config\.bad_url\]/)
+})
+
+test('what the service finds wrong in the arguments is wrong usage', async (t) => {
+  for (const [code, exit] of [
+    ['route.unknown', 2],
+    ['flag.bad_value', 2],
+    ['flag.too_many', 1],
+    ['config.odd', 1],
+  ] as const) {
+    const service = await testService(t, () => ({ status: 400, json: { code, message: 'No.', hint: '' } }))
+    assert.equal((await run(['config', 'pause', 'nope', '--url', service.url])).code, exit, code)
+  }
 })
 
 function event(id: string, more: object): object {

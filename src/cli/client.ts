@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { TrunklineError } from '../errors.ts'
-import { FAILED } from './failure.ts'
+import { exitCodeOfAnswer } from './failure.ts'
 import type { Io } from './io.ts'
 import type { ClientOptions } from './options.ts'
 import { fieldOf, textOf } from './read.ts'
@@ -94,9 +94,8 @@ export function problemIn(answer: Answer, url: string): TrunklineError {
   return answered('client.odd_answer', `${url} answered ${answer.status}: ${answer.text.slice(0, 200).trim() || 'an empty body'}`, check)
 }
 
-/** What a service answered is a failure of what was tried, whatever area its code names. */
 function answered(code: string, message: string, hint: string): TrunklineError {
-  return Object.assign(new TrunklineError(code, message, hint), { exitCode: FAILED })
+  return Object.assign(new TrunklineError(code, message, hint), { exitCode: exitCodeOfAnswer(code) })
 }
 
 const TOKEN_HINT =
@@ -158,12 +157,16 @@ function headerSafe(text: string): string | null {
 function unreachable(url: string, error: unknown, timeoutMs: number): TrunklineError {
   const cause = error instanceof Error ? (error.cause ?? error) : error
   const code = textOf(cause, 'code') ?? ''
+  const reason = textOf(cause, 'message') ?? ''
+  // Refused by the rules of the web, before anything is sent: no wait makes it work.
+  if (reason === 'bad port')
+    return new TrunklineError('config.bad_url', `${url} has a port that is refused for HTTP.`, 'Give the port of the service with --url.')
   const timedOut = fieldOf(error, 'name') === 'TimeoutError'
   const why = timedOut
     ? `did not answer within ${timeoutMs} ms`
     : code === 'ECONNREFUSED'
       ? 'refused the connection'
-      : `could not be reached (${code || textOf(cause, 'message') || 'unknown'})`
+      : `could not be reached (${code || reason || 'unknown'})`
   return new TrunklineError(
     'client.unreachable',
     `${url} ${why}.`,

@@ -35,6 +35,14 @@ export function exitCodeOf(error: unknown): number {
   return FIX_FIRST.some((start) => code.startsWith(start)) ? USAGE : FAILED
 }
 
+/** What a service finds wrong in the arguments that it was handed. */
+const ARGUMENTS: readonly string[] = ['route.unknown', 'topic.unknown', 'flag.unknown', 'flag.bad_name', 'flag.bad_value', 'flag.bad_class']
+
+/** The exit code for what a service answered: a failure of what was tried, whatever area its code names, but for wrong arguments. */
+export function exitCodeOfAnswer(code: string): number {
+  return ARGUMENTS.includes(code) ? USAGE : FAILED
+}
+
 /** Areas whose problems the user puts right before anything starts. */
 const FIX_FIRST: readonly string[] = [
   'usage.',
@@ -43,6 +51,7 @@ const FIX_FIRST: readonly string[] = [
   'http.',
   'auth.',
   'token.',
+  ...ARGUMENTS,
   'log.newer_format',
   'genesys.not_configured',
   'genesys.region_unknown',

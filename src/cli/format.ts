@@ -18,10 +18,17 @@ export function after(ms: number): string {
   return ms < 7_200_000 ? `+${Math.round(ms / 60_000)} min` : `+${(ms / 3_600_000).toFixed(1)} h`
 }
 
-/** A topic without what all topics share: version and placeholders. */
+/** A topic as lists show it. */
 export function shortTopic(topic: string): string {
-  const short = topic.replace(/^v2\./, '').replaceAll('.{id}', '')
-  return escapeText(short.replace(/^detail\.events\./, ''))
+  return escapeText(shortOf(topic))
+}
+
+/** A topic without what many share: version and placeholders. */
+export function shortOf(topic: string): string {
+  return topic
+    .replace(/^v2\./, '')
+    .replaceAll('.{id}', '')
+    .replace(/^detail\.events\./, '')
 }
 
 export function bytes(count: number): string {

@@ -3,6 +3,7 @@
  * process. `processIo` is the real one and the only place here that reads the process.
  */
 import { fstatSync, writeSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { isatty } from 'node:tty'
 import { TrunklineError } from '../errors.ts'
 import type { Clock } from '../pipeline/clock.ts'
@@ -25,6 +26,8 @@ export interface Io {
     close(): void
   }
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Who runs the command, as the system knows; null when it does not (a container's user without a name). */
+  user(): string | null
   /** Absolute path of the folder the command runs in. */
   readonly cwd: string
   readonly clock: Clock
@@ -58,6 +61,7 @@ export function processIo(): Io {
     stderr: outputOf(process.stderr),
     stdin: processInput(),
     env: process.env,
+    user: loggedIn,
     cwd: process.cwd(),
     clock: { nowMs: () => Date.now(), wait },
     random: () => Math.random(),
@@ -104,6 +108,14 @@ function fileOutput(descriptor: number, fail: (error: NodeJS.ErrnoException) => 
       }
     },
     isTTY: false,
+  }
+}
+
+function loggedIn(): string | null {
+  try {
+    return userInfo().username
+  } catch {
+    return null
   }
 }
 

@@ -29,6 +29,10 @@ test('every verb has help with an example, and help is no failure', async () => 
 test('wrong usage is exit code 2 and says what to do', async () => {
   const cases: [string[], RegExp][] = [
     [['tial'], /unknown command 'tial'[^]*Did you mean tail\?/],
+    [['nosuch', '--help'], /unknown command 'nosuch'/],
+    [['schemas', 'nosuch', '-h'], /unknown command 'nosuch'/],
+    [['simulate', '--port', '4700', '--duration', '1m'], /Without --platform --port would have no effect/],
+    [['simulate', '--limit', '0'], /whole number that is at least 1/],
     [['deadletters', 'redirve'], /unknown command|too many arguments/],
     [['events', '--conversaton', 'x'], /unknown option '--conversaton'[^]*Did you mean --conversation\?/],
     [['events', '--limit', '0'], /whole number from 1 to 1000/],

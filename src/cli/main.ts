@@ -47,7 +47,8 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
 
 async function run(context: Context, argv: readonly string[]): Promise<number> {
   try {
-    await programOf(context).parseAsync([...argv], { from: 'user' })
+    const program = programOf(context)
+    await program.parseAsync(withoutVainHelp(program, argv), { from: 'user' })
     return context.exitCode
   } catch (error) {
     // Commander has said what is wrong by now; asking for help is nothing wrong.
@@ -56,6 +57,20 @@ async function run(context: Context, argv: readonly string[]): Promise<number> {
     if (context.io.env['TRUNKLINE_DEBUG'] === '1' && error instanceof Error) context.io.stderr.write(`${escapeLines(error.stack ?? '')}\n`)
     return exitCodeOf(error)
   }
+}
+
+/** Without the help of a command that there is not: Commander would answer with that of the command above it, as if all were well. */
+function withoutVainHelp(program: Command, argv: readonly string[]): string[] {
+  let command = program
+  for (const word of argv) {
+    const child = command.commands.find((one) => one.name() === word)
+    if (child === undefined) {
+      const isVain = command.commands.length > 0 && word !== 'help' && !word.startsWith('-')
+      return isVain ? argv.filter((other) => other !== '--help' && other !== '-h') : [...argv]
+    }
+    command = child
+  }
+  return [...argv]
 }
 
 function programOf(context: Context): Command {

@@ -29,7 +29,7 @@ export type EventFilter = {
 
 export function withEventFilter(command: Command): Command {
   return command
-    .option('--topic <topic>', 'only events of this topic, as Genesys writes it')
+    .option('--topic <topic>', 'only events of this topic, also as lists show it: conversation.acd.end')
     .option('--conversation <id>', 'only events of this conversation')
     .option('--queue <id>', 'only events of this queue')
     .option('--agent <id>', 'only events of this agent (user id)')
@@ -64,7 +64,10 @@ export function readTime(text: string, nowMs: number): number {
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const number = /^\d+$/.test(text) ? Number(text) : NaN
-    if (!(number >= min && number <= max)) throw new InvalidArgumentError(`Write a whole number from ${min} to ${max}.`)
+    if (!(number >= min && number <= max))
+      throw new InvalidArgumentError(
+        `Write a whole number ${max === Number.MAX_SAFE_INTEGER ? `that is at least ${min}` : `from ${min} to ${max}`}.`,
+      )
     return number
   }
 }

@@ -1,6 +1,7 @@
 /** What `schemas list`, `show` and `diff` do: over the shipped schemas and those of a folder, without any service. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { TrunklineError } from '../errors.ts'
 import type { SchemaChange } from '../schema/diff.ts'
 import type { JsonSchema } from '../schema/json-schema.ts'
 import type { Registry } from '../schema/registry.ts'
@@ -8,6 +9,7 @@ import { note, paintFor, print, printJson, printProblem, type Context, type Styl
 import { FAILED, usageError } from './failure.ts'
 import { count, table } from './format.ts'
 import { escapeText, safe } from './text.ts'
+import { topicMeant } from './topic.ts'
 
 export type FolderOptions = { readonly json?: true; readonly dir?: string }
 
@@ -39,7 +41,7 @@ export async function listSchemas(context: Context, options: FolderOptions): Pro
 
 export async function showSchema(context: Context, topic: string, version: string | undefined, options: FolderOptions): Promise<void> {
   const { registry } = await registryOf(context, options)
-  const found = registry.find(topic, version)
+  const found = registry.find(topicIn(registry, topic), version)
   if (options.json === true) return printJson(context, found.schema)
   const { fieldsOf } = await import('../schema/fields.ts')
   const paint = paintFor(context)
@@ -62,11 +64,11 @@ export async function diffVersions(
 ): Promise<void> {
   const { diffSchemas } = await import('../schema/diff.ts')
   let pair: readonly [JsonSchema, JsonSchema]
-  if (third === undefined) pair = [readSchema(context, first), readSchema(context, second)]
-  else {
-    const { registry } = await registryOf(context, options)
-    pair = [registry.find(first, second).schema, registry.find(first, third).schema]
-  }
+  const { registry } = await registryOf(context, options)
+  const topic = topicIn(registry, first)
+  if (third !== undefined) pair = [registry.find(topic, second).schema, registry.find(topic, third).schema]
+  else if (registry.versions(topic).length > 0) throw versionForgotten(topic, registry)
+  else pair = [readSchema(context, first), readSchema(context, second)]
   const changes = diffSchemas(...pair)
   if (options.json === true) return printJson(context, { changes })
   if (changes.length === 0) note(context, 'no difference')
@@ -104,6 +106,20 @@ async function registryOf(context: Context, options: FolderOptions): Promise<Fou
     note(context, `${count(problems.length, 'problem')} in ${escapeText(options.dir)}; everything else is used`)
   }
   return { registry: new Registry(schemas), problems }
+}
+
+function topicIn(registry: Registry, typed: string): string {
+  return topicMeant(typed, registry.topics()) ?? typed
+}
+
+function versionForgotten(topic: string, registry: Registry): TrunklineError {
+  const versions = registry.versions(topic).map(({ version }) => version)
+  return usageError(
+    `Two versions of ${topic} are needed, an older and a newer one.`,
+    versions.length > 1
+      ? `Its versions are ${versions.join(', ')}.`
+      : `There is only ${versions.join()}; --dir names a folder with others, which \`trunkline schemas pull\` writes.`,
+  )
 }
 
 function readSchema(context: Context, name: string): JsonSchema {

@@ -9,16 +9,22 @@ import { usageError } from './failure.ts'
 import { count } from './format.ts'
 import { recordsOf, sourcesOf } from './input.ts'
 import { safe } from './text.ts'
+import { topicMeant } from './topic.ts'
 
 export type InferOptions = { readonly topic?: string; readonly out?: string }
 
+const MAX_TOPICS_LISTED = 20
 /** Topics that are kept apart; without --topic there may be any number of them in the input. */
 const MAX_TOPICS = 500
 
 export async function inferSchema(context: Context, names: readonly string[], options: InferOptions): Promise<void> {
   if (names.length === 0 && context.io.stdin.isTTY)
     throw usageError('Nothing to read.', 'Name files or folders of events, or pipe events in.')
-  const { inferences, events, unread, others } = await readBodies(context, names, options.topic)
+  const { inferences, events, unread, others } = await readBodies(
+    context,
+    names,
+    options.topic === undefined ? undefined : (topicMeant(options.topic) ?? options.topic),
+  )
   if (unread > 0) note(context, `${count(unread, 'record')} could not be decoded; trunkline send would say why`)
   const topics = [...inferences.keys()].toSorted()
   const [topic] = topics
@@ -33,7 +39,8 @@ export async function inferSchema(context: Context, names: readonly string[], op
     )
   }
   if (topics.length > 1) {
-    const list = topics.slice(0, 20).map((name) => `${name} (${inferences.get(name)?.bodies ?? 0})`)
+    const list = topics.slice(0, MAX_TOPICS_LISTED).map((name) => `${name} (${inferences.get(name)?.bodies ?? 0})`)
+    if (topics.length > list.length) list.push(`and ${topics.length - list.length} more`)
     throw usageError(
       `There are events of ${count(topics.length, 'topic')}, and a schema is of one.`,
       `Name one with --topic: ${list.join(', ')}.`,

@@ -59,6 +59,14 @@ export function addPlatformOptions(command: Command): Command {
     )
 }
 
+/** Those of them that were given. */
+export function platformOptionsIn(command: Command): readonly string[] {
+  const given = PLATFORM_ONLY.filter((name) => command.getOptionValueSource(name) === 'cli')
+  return command.options.filter((option) => given.includes(option.attributeName())).map((option) => option.long ?? option.flags)
+}
+
+const PLATFORM_ONLY: readonly string[] = ['host', 'port', 'clientId', 'clientSecret', 'faults', 'rateLimit', 'channelLife']
+
 /** Runs the platform until its time is over or a signal comes. */
 export async function runPlatform(context: Context, flags: PlatformFlags, play: PlatformPlay): Promise<void> {
   const { io } = context

@@ -1,12 +1,13 @@
 /** The options of `trunkline simulate` that say what traffic is made, and how their texts become values. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { nearestName } from '../config/nearest.ts'
+import { nearestTopics } from '../event/topics.ts'
 import type { Format } from '../simulator/envelope.ts'
 import { DEFAULT_START_MS, usualRate, type SimulationOptions } from '../simulator/model/options.ts'
 import { SIMULATED_TOPICS } from '../simulator/model/topics.ts'
 import type { Faults } from '../simulator/faults.ts'
 import { usageError } from './failure.ts'
 import { readTime, TIMES, wholeNumber } from './options.ts'
+import { topicMeant } from './topic.ts'
 
 export type TrafficFlags = {
   readonly seed: string
@@ -127,13 +128,14 @@ function topicsOf(list: string, snapshots: boolean): (topic: string) => boolean 
   const taken = new Set<string>()
   const templates = SIMULATED_TOPICS.map((topic) => topic.template)
   for (const entry of list.split(',').map((text) => text.trim())) {
-    const expression = new RegExp(`^${entry.replace(/[\\^$.|?+()[\]{}]/g, '\\$&').replaceAll('*', '.*')}$`)
+    const wanted = entry.includes('*') ? entry : (topicMeant(entry) ?? entry)
+    const expression = new RegExp(`^${wanted.replace(/[\\^$.|?+()[\]{}]/g, '\\$&').replaceAll('*', '.*')}$`)
     const found = templates.filter((template) => expression.test(template))
     if (found.length === 0) {
-      const nearest = nearestName(entry, templates)?.name ?? ''
+      const nearest = nearestTopics(entry, 3, templates).join(', ')
       throw usageError(
         `No simulated topic fits "${entry.slice(0, 100)}".`,
-        `The nearest is ${nearest}. v2.detail.events.* stands for all that begin so.`,
+        `The nearest are ${nearest}. v2.detail.events.* stands for all that begin so.`,
       )
     }
     for (const template of found) taken.add(template)

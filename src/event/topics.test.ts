@@ -85,6 +85,14 @@ test('hostile names are answered quickly and without a match', () => {
 test('the nearest topics to a misspelt one come first', () => {
   assert.equal(nearestTopics('v2.user.{id}.presense', 3)[0], 'v2.users.{id}.presence')
   assert.equal(nearestTopics(`v2.detail.event.conversation.${UUID}.acd.strat`, 2)[0], 'v2.detail.events.conversation.{id}.acd.start')
+  const first = (typed: string): string => nearestTopics(typed, 1)[0] ?? ''
+  assert.equal(first('acd.end'), 'v2.detail.events.conversation.{id}.acd.end')
+  assert.equal(first('conversation.acd.ned'), 'v2.detail.events.conversation.{id}.acd.end')
+  assert.equal(first('presense'), 'v2.users.{id}.presence')
+  assert.equal(first('V2.USERS.{ID}.PRESENCE'), 'v2.users.{id}.presence')
+  for (const topic of nearestTopics('v2.detail.evnts.*', 5)) assert.match(topic, /^v2\.detail\.events\./)
+  for (const topic of nearestTopics('v2.detail.evnts.conversation.*', 5)) assert.match(topic, /^v2\.detail\.events\.conversation\./)
+  assert.deepEqual(nearestTopics('members', 1, ['v2.chats.{id}.members', 'v2.users.{id}.presence']), ['v2.chats.{id}.members'])
   assert.equal(isKnownTopic('v2.users.{id}.presence'), true)
   assert.equal(isKnownTopic('v2.user.{id}.presence'), false)
 })

@@ -3,6 +3,7 @@
  * A name no template fits still gets one, by replacing the segments that look like ids: it is reported, never refused.
  */
 import { KNOWN_TOPICS } from './known-topics.ts'
+import { unlikeness } from './topic-likeness.ts'
 
 export type TopicMatch = {
   readonly topic: string
@@ -55,10 +56,11 @@ export function isKnownTopic(topic: string): boolean {
   return KNOWN.has(topic)
 }
 
-/** The `n` known templates nearest to `name` (a template or a topic name), nearest first: for error messages. */
-export function nearestTopics(name: string, n: number): readonly string[] {
+/** The `n` topics nearest to `name` (a template, a topic name, or a part of one), nearest first: for error messages. */
+export function nearestTopics(name: string, n: number, among: readonly string[] = KNOWN_TOPICS): readonly string[] {
   const wanted = templateOf(name.slice(0, 200)).topic
-  return KNOWN_TOPICS.map((topic) => ({ topic, distance: editDistance(wanted, topic) }))
+  return among
+    .map((topic) => ({ topic, distance: unlikeness(wanted, topic) }))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, n)
     .map(({ topic }) => topic)
@@ -105,17 +107,4 @@ function find(node: Node, segments: readonly string[], index: number): string | 
 function looksLikeId(segment: string): boolean {
   if (/^\d+$/.test(segment)) return true
   return segment.length >= 8 && /\d/.test(segment)
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const swap = row[j - 1]! + (a.charCodeAt(i - 1) === b.charCodeAt(j - 1) ? 0 : 1)
-      next.push(Math.min(swap, row[j]! + 1, next[j - 1]! + 1))
-    }
-    row = next
-  }
-  return row[b.length]!
 }

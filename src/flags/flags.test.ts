@@ -47,6 +47,23 @@ test('a flag holds over a restart, and every change is on record with who and wh
   second.close()
 })
 
+test('what a flag is already is no change, and nobody is told', (t) => {
+  const ledger = new Ledger(ledgerFile(t))
+  const flags = new Flags(sqliteFlags(ledger))
+  const told: FlagChange[] = []
+  flags.onChange((change) => told.push(change))
+  const name = { flag: 'route.paused', route: 'crm' } as const
+  flags.set(name, null, 'ann', 1)
+  flags.set(name, true, 'ann', 2)
+  const { from, to } = flags.set(name, true, 'ben', 3)
+  assert.deepEqual([from, to], [true, true])
+  assert.deepEqual(
+    [told.map(({ atMs }) => atMs), flags.changes(10).map(({ atMs }) => atMs), flags.list().map(({ by }) => by)],
+    [[2], [2], ['ann']],
+  )
+  ledger.close()
+})
+
 test('a change is told after it is durable, and not at all when it could not be stored', (t) => {
   const ledger = new Ledger(ledgerFile(t))
   const store = sqliteFlags(ledger)
@@ -84,7 +101,7 @@ test('what a flag may name is checked, and the answer says what would be right',
   }
   refused({}, 'flag.unknown', /route\.paused/)
   refused({ flag: 'route.paused', route: 'crn', value: true }, 'route.unknown', /crm, lake/)
-  refused({ flag: 'route.paused', route: 'crm', value: 'yes' }, 'flag.bad_value', /true, false or null/)
+  refused({ flag: 'route.paused', route: 'crm', value: 'yes' }, 'flag.bad_value', /true or false; null/)
   refused({ flag: 'route.paused', route: 7, value: true }, 'flag.bad_name', /route/)
   refused({ flag: 'schema.version', topic: 'v2.nope', value: 'mine' }, 'topic.unknown', /acd\.end/)
   refused({ flag: 'schema.version', topic: TOPIC, value: 'theirs' }, 'flag.bad_value', /257\.1\.0, mine/)

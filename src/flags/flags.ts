@@ -64,10 +64,11 @@ export class Flags {
     return this.#store.changes(limit)
   }
 
-  /** Sets a flag, durably, and tells who listens. The name must have been read by `readFlag`. */
+  /** Sets a flag, durably, and tells who listens; what has this value already is no change. The name must have been read by `readFlag`. */
   set(name: FlagName, value: FlagValue, by: string, atMs: number): FlagChange {
     const key = keyOf(name)
     const change: FlagChange = { ...name, from: this.get(name), to: value, by: by.slice(0, MAX_TEXT), atMs }
+    if (change.from === value) return change
     if (value !== null && !this.#values.has(key) && this.#values.size >= MAX_FLAGS)
       throw new TrunklineError('flag.too_many', `${MAX_FLAGS} flags are set already`, 'Take some away, or put them into the configuration.')
     this.#store.put(change)
@@ -94,14 +95,14 @@ export function readFlag(input: Readonly<Record<string, unknown>>, subjects: Fla
           `there is no route ${JSON.stringify(route)}`,
           `The routes are: ${subjects.routes.join(', ')}.`,
         )
-      if (value !== null && typeof value !== 'boolean') throw badValue(value, 'true, false or null')
+      if (value !== null && typeof value !== 'boolean') throw badValue(value, 'true or false')
       return { name: { flag, route }, value }
     }
     case 'schema.version': {
       const topic = textOf(input, 'topic')
       const versions = subjects.versionsOf(topic)
       if (versions.length === 0) throw unknownTopic(topic, 'has no schema', subjects)
-      if (value !== null && !versions.some((version) => version === value)) throw badValue(value, `one of ${versions.join(', ')}, or null`)
+      if (value !== null && !versions.some((version) => version === value)) throw badValue(value, `one of ${versions.join(', ')}`)
       return { name: { flag, topic }, value: value as string | null }
     }
     case 'schema.policy': {
@@ -112,8 +113,7 @@ export function readFlag(input: Readonly<Record<string, unknown>>, subjects: Fla
       const classes: readonly string[] = [...DRIFT_CLASSES.filter((known) => known !== 'field_gone'), '*']
       if (!classes.includes(name))
         throw new TrunklineError('flag.bad_class', `${JSON.stringify(name)} is no class of drift`, `Write one of ${classes.join(', ')}.`)
-      if (value !== null && !POLICY_ACTIONS.some((action) => action === value))
-        throw badValue(value, `one of ${POLICY_ACTIONS.join(', ')}, or null`)
+      if (value !== null && !POLICY_ACTIONS.some((action) => action === value)) throw badValue(value, `one of ${POLICY_ACTIONS.join(', ')}`)
       return { name: { flag, topic, class: name }, value: value as string | null }
     }
     default:
@@ -146,7 +146,7 @@ function badValue(value: unknown, wanted: string): TrunklineError {
   return new TrunklineError(
     'flag.bad_value',
     `the value of this flag cannot be ${shown(value)}`,
-    `Give ${wanted}; null goes back to the configuration.`,
+    `Give ${wanted}; null (on the command line \`default\`) goes back to the configuration.`,
   )
 }
 

@@ -113,7 +113,7 @@ export function api(o: ApiOptions): Hono {
       throw new TrunklineError(
         'event.unknown',
         `no event with the id or envelope id ${JSON.stringify(id)} is in the log`,
-        'Look for it with GET /v1/events and a filter.',
+        'Look for it with `trunkline events` (GET /v1/events) and a filter.',
       )
     return c.json({ envelopeId: id, events })
   })
@@ -152,7 +152,7 @@ export function api(o: ApiOptions): Hono {
       throw new TrunklineError(
         'deadletter.unknown',
         `route ${c.req.param('route')} has no dead letter ${c.req.param('id')}`,
-        'List them with GET /v1/deadletters.',
+        'List them with `trunkline deadletters` (GET /v1/deadletters).',
       )
     const raw = frameRaw(found.frame, 0)
     return c.json({ ...found.letter, history: o.ledger.history(found.letter.route, found.seq), raw: raw.toString('utf8') })

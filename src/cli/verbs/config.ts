@@ -12,9 +12,9 @@ import { configOf } from '../loading.ts'
 import { wholeNumber, withClient, withExamples, withJson, type ClientOptions } from '../options.ts'
 import { fieldOf, listOf, numberOf, textOf } from '../read.ts'
 import { escapeLines, safe } from '../text.ts'
-import { whoIs } from '../who.ts'
+import { whoIs, withSigned, type Signed } from '../who.ts'
 
-type FlagOptions = ClientOptions & { readonly json?: true }
+type FlagOptions = ClientOptions & Signed & { readonly json?: true }
 type ListOptions = FlagOptions & { readonly changes?: true; readonly limit: number }
 type Options = { readonly json?: true; readonly config?: string; readonly dataDir?: string }
 
@@ -32,17 +32,22 @@ export function configCommand(context: Context): Command {
     .option('--changes', 'list the changes instead, newest first, with who made them')
     .option('--limit <n>', 'how many changes', wholeNumber(1, 1000), 50)
     .action((options: ListOptions) => listFlags(context, options))
-  const pause = withJson(withClient(new Command('pause')))
+  const pause = withSigned(withJson(withClient(new Command('pause'))))
     .description('pause a route of the running service: its events wait, and no attempt is made; holds over a restart')
     .argument('<route>', 'name of the route')
-    .action((route: string, options: FlagOptions) => setPaused(context, route, true, options))
-  const resume = withJson(withClient(new Command('resume')))
-    .description('let a paused route go on')
+    .action((route: string, options: FlagOptions) => pauseRoute(context, route, options))
+  const resume = withSigned(withJson(withClient(new Command('resume'))))
+    .description('let a paused route go on, also one that the configuration pauses')
     .argument('<route>', 'name of the route')
-    .action((route: string, options: FlagOptions) => setPaused(context, route, false, options))
+    .action((route: string, options: FlagOptions) => resumeRoute(context, route, options))
+  const unset = withSigned(withJson(withClient(new Command('unset'))))
+    .description('take back what pause or resume said of a route: the configuration decides again')
+    .argument('<route>', 'name of the route')
+    .action((route: string, options: FlagOptions) => unsetRoute(context, route, options))
   withExamples(flags, 'trunkline config flags', 'trunkline config flags --changes --limit 10')
   withExamples(pause, 'trunkline config pause crm')
   withExamples(resume, 'trunkline config resume crm')
+  withExamples(unset, 'trunkline config unset crm')
   const command = new Command('config')
     .description('show or check the configuration (this runs the configuration file, which is code), or the flags of a running service')
     .addCommand(show, { isDefault: true })
@@ -50,6 +55,7 @@ export function configCommand(context: Context): Command {
     .addCommand(flags)
     .addCommand(pause)
     .addCommand(resume)
+    .addCommand(unset)
   return withExamples(command, 'trunkline config', 'trunkline config check')
 }
 
@@ -101,11 +107,40 @@ async function listFlags(context: Context, options: ListOptions): Promise<void> 
   else for (const line of table(['flag', 'value', 'by', 'since'], rows)) print(context, line)
 }
 
-async function setPaused(context: Context, route: string, paused: boolean, options: FlagOptions): Promise<void> {
-  const body = { flag: 'route.paused', route, value: paused, by: whoIs(context.io) }
-  const change = await clientOf(context.io, options).put('/v1/flags', body)
+async function pauseRoute(context: Context, route: string, options: FlagOptions): Promise<void> {
+  const change = await setPaused(context, route, true, options)
+  if (options.json === true) printJson(context, change)
+  else print(context, safe`route ${route} is paused; its events wait`)
+}
+
+/** Takes the pause away where that is enough: a flag that stays would go before a later change of the configuration. */
+async function resumeRoute(context: Context, route: string, options: FlagOptions): Promise<void> {
+  const flags = listOf(await clientOf(context.io, options).get('/v1/flags', {}, context.signal), 'flags')
+  const current = flags.find((flag) => textOf(flag, 'flag') === 'route.paused' && textOf(flag, 'route') === route)
+  // What was resumed before stays so: without its flag the route would pause for a moment, if the configuration says so.
+  const stays = fieldOf(current, 'value') === false
+  let change = await setPaused(context, route, stays ? false : null, options)
+  const byConfiguration = !stays && (await isPaused(context, route, options))
+  if (byConfiguration) change = await setPaused(context, route, false, options)
   if (options.json === true) return printJson(context, change)
-  print(context, paused ? safe`route ${route} is paused; its events wait` : safe`route ${route} goes on`)
+  print(context, safe`route ${route} goes on`)
+  if (byConfiguration) note(context, safe`the configuration pauses it; trunkline config unset ${route} lets it decide again`)
+}
+
+async function unsetRoute(context: Context, route: string, options: FlagOptions): Promise<void> {
+  const change = await setPaused(context, route, null, options)
+  if (options.json === true) return printJson(context, change)
+  const paused = await isPaused(context, route, options)
+  print(context, safe`route ${route} is as configured: ${paused ? 'paused' : 'it goes on'}`)
+}
+
+async function isPaused(context: Context, route: string, options: FlagOptions): Promise<boolean> {
+  const stats = await clientOf(context.io, options).get('/v1/stats', {}, context.signal)
+  return fieldOf(fieldOf(fieldOf(stats, 'routes'), route), 'paused') === true
+}
+
+function setPaused(context: Context, route: string, value: boolean | null, options: FlagOptions): Promise<unknown> {
+  return clientOf(context.io, options).put('/v1/flags', { flag: 'route.paused', route, value, by: whoIs(context.io, options) })
 }
 
 function subjectOf(flag: unknown): string {

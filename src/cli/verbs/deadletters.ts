@@ -7,6 +7,7 @@ import { count, instant, shortTopic, table } from '../format.ts'
 import { readTime, wholeNumber, withClient, withExamples, withJson, withPeriod, type ClientOptions } from '../options.ts'
 import { fieldOf, listOf, numberOf, textOf } from '../read.ts'
 import { escapeText, safe } from '../text.ts'
+import { topicAsked } from '../topic.ts'
 
 type Filter = ClientOptions & {
   readonly json?: true
@@ -53,8 +54,11 @@ export function deadlettersCommand(context: Context): Command {
 }
 
 async function listLetters(context: Context, options: ListOptions): Promise<void> {
-  const query = { ...queryOf(context, options), state: options.state, limit: options.limit, cursor: options.cursor }
-  const page = await clientOf(context.io, options).get('/v1/deadletters', query, context.signal)
+  const client = clientOf(context.io, options)
+  const { topic, unknown } = await topicAsked(client, options.topic, context.signal)
+  const query = { ...queryOf(context, options), topic, state: options.state, limit: options.limit, cursor: options.cursor }
+  const page = await client.get('/v1/deadletters', query, context.signal)
+  if (unknown !== null && listOf(page, 'deadLetters').length === 0) throw unknown
   if (options.json === true) return printJson(context, page)
   const rows = listOf(page, 'deadLetters').map((letter) => [
     instant(numberOf(letter, 'diedAtMs')),
@@ -113,10 +117,19 @@ async function redriveLetters(context: Context, ids: readonly string[], options:
   }
   if (filtered && options.all === true)
     throw usageError('--all goes with no filter and no event ids.', 'Leave out --all to redrive what the filter names.')
-  const request = { ...filter, ...(ids.length > 0 ? { eventIds: ids } : {}), dryRun: options.dryRun === true, perSecond: options.perSecond }
-  const answer = await clientOf(context.io, options).post('/v1/deadletters/redrive', request)
-  if (options.json === true) return printJson(context, answer)
+  const client = clientOf(context.io, options)
+  const { topic, unknown } = await topicAsked(client, options.topic, context.signal)
+  const request = {
+    ...filter,
+    topic,
+    ...(ids.length > 0 ? { eventIds: ids } : {}),
+    dryRun: options.dryRun === true,
+    perSecond: options.perSecond,
+  }
+  const answer = await client.post('/v1/deadletters/redrive', request)
   const matched = numberOf(answer, 'matched') ?? 0
+  if (unknown !== null && matched === 0) throw unknown
+  if (options.json === true) return printJson(context, answer)
   if (fieldOf(answer, 'dryRun') === true) return print(context, `${count(matched, 'dead letter')} would be redriven; nothing was changed`)
   const id = textOf(answer, 'redriveId')
   print(
@@ -129,7 +142,7 @@ function withFilter(command: Command): Command {
   return withJson(withPeriod(withClient(command)))
     .option('--route <name>', 'only dead letters of this route')
     .option('--reason <code>', 'only with this reason')
-    .option('--topic <topic>', 'only of this topic, as Genesys writes it')
+    .option('--topic <topic>', 'only of this topic, also as lists show it: conversation.acd.end')
     .option('--conversation <id>', 'only of this conversation')
 }
 

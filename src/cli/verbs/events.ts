@@ -18,6 +18,7 @@ import {
 import { listOf, numberOf, textOf } from '../read.ts'
 import { safe } from '../text.ts'
 import { entityOf, outcomesOf } from '../summary.ts'
+import { topicAsked } from '../topic.ts'
 
 type Options = ClientOptions &
   EventFilter & { readonly json?: true; readonly limit: number; readonly cursor?: string; readonly from?: string; readonly to?: string }
@@ -40,11 +41,14 @@ async function events(context: Context, options: Options): Promise<void> {
   const nowMs = context.io.clock.nowMs()
   const from = options.from === undefined ? undefined : readTime(options.from, nowMs)
   const to = options.to === undefined ? undefined : readTime(options.to, nowMs)
-  const page = await clientOf(context.io, options).get(
+  const client = clientOf(context.io, options)
+  const { topic, unknown } = await topicAsked(client, options.topic, context.signal)
+  const page = await client.get(
     '/v1/events',
-    { ...eventQuery(options), from, to, limit: options.limit, cursor: options.cursor },
+    { ...eventQuery(options), topic, from, to, limit: options.limit, cursor: options.cursor },
     context.signal,
   )
+  if (unknown !== null && listOf(page, 'events').length === 0) throw unknown
   if (options.json === true) return printJson(context, page)
   const rows = listOf(page, 'events').map((event) => [
     instant(numberOf(event, 'receivedAtMs')),

@@ -49,7 +49,7 @@ async function listRecords(context: Context, options: ListOptions): Promise<void
   for (const record of records) {
     print(
       context,
-      safe`${instant(numberOf(record, 'receivedAtMs'))}  ${textOf(record, 'id') ?? '-'}  by ${textOf(record, 'via') ?? '?'}, record ${textOf(record, 'index') ?? '?'}  ${sizeOf(numberOf(record, 'sizeBytes') ?? 0)}`,
+      safe`${instant(numberOf(record, 'receivedAtMs'))}  ${textOf(record, 'id') ?? '-'}  by ${textOf(record, 'via') ?? '?'}, record ${textOf(record, 'index') ?? '?'} of its request  ${sizeOf(numberOf(record, 'sizeBytes') ?? 0)}`,
     )
     print(context, `  ${paint('red', safe`${textOf(record, 'code') ?? '?'}`)}  ${escapeText(textOf(record, 'message') ?? '')}`)
     const text = textIn(bytesOf(record).subarray(0, PREVIEW_BYTES))

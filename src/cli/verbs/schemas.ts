@@ -2,21 +2,15 @@
  * `trunkline schemas`: the schemas there are and how they differ, one inferred from events, the live ones (offline but for `pull`);
  * and of a running service its drift, and the version and policy of a topic, which hold at once.
  */
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { DRIFT_CLASSES, POLICY_ACTIONS } from '../../schema/finding.ts'
-import { clientOf } from '../client.ts'
-import { note, paintFor, print, printJson, type Context } from '../context.ts'
-import { instant, shortTopic, table } from '../format.ts'
-import { withClient, withExamples, withJson, type ClientOptions } from '../options.ts'
-import { listOf, numberOf, textOf } from '../read.ts'
+import type { Context } from '../context.ts'
+import { withClient, withExamples, withJson } from '../options.ts'
+import { setPolicy, showDrift, useVersion, type DriftOptions, type FlagOptions } from '../schema-flags.ts'
 import { inferSchema, type InferOptions } from '../schema-infer.ts'
 import { diffVersions, listSchemas, showSchema, type FolderOptions } from '../schema-folder.ts'
 import { pullSchemas, type Connect, type PullOptions } from '../schema-pull.ts'
-import { safe } from '../text.ts'
-import { whoIs } from '../who.ts'
-
-type DriftOptions = ClientOptions & { readonly json?: true; readonly topic?: string; readonly class?: string }
-type FlagOptions = ClientOptions & { readonly json?: true }
+import { withSigned } from '../who.ts'
 
 /** `connect` makes the client of the Platform API that `pull` asks. */
 export function schemasCommand(context: Context, connect: Connect): Command {
@@ -43,7 +37,7 @@ function listVerb(context: Context): Command {
 function showVerb(context: Context): Command {
   const show = withFolder(withJson(new Command('show')))
     .description('show the fields of a schema; --json prints the schema itself')
-    .argument('<topic>', 'the topic, as Genesys writes it')
+    .argument('<topic>', 'the topic, also as lists show it: conversation.acd.end')
     .argument('[version]', 'another version than the newest')
     .action((topic: string, version: string | undefined, options: FolderOptions) => showSchema(context, topic, version, options))
   return withExamples(
@@ -56,9 +50,9 @@ function showVerb(context: Context): Command {
 function diffVerb(context: Context): Command {
   const diff = withFolder(withJson(new Command('diff')))
     .description('compare two versions of a schema, or two files: fields, types and known values that came or went')
-    .argument('<topic-or-file>', 'a topic, followed by two versions; or a file')
-    .argument('<version-or-file>', 'the older version, or the other file')
-    .argument('[version]', 'the newer version')
+    .argument('<topic-or-file>', 'a topic, followed by two versions; or a file, followed by another')
+    .argument('<other>', 'the older version, or the other file')
+    .argument('[newer]', 'the newer version')
     .action((first: string, second: string, third: string | undefined, options: FolderOptions) =>
       diffVersions(context, first, second, third, options),
     )
@@ -97,79 +91,35 @@ function pullVerb(context: Context, connect: Connect): Command {
 function driftVerb(context: Context): Command {
   const drift = withJson(withClient(new Command('drift')))
     .description('what the traffic of the service has that its schemas do not, and fields that stopped coming')
-    .option('--topic <topic>', 'only of this topic')
+    .option('--topic <topic>', 'only of this topic, also as lists show it')
     .addOption(new Option('--class <class>', 'only of this class').choices(DRIFT_CLASSES))
     .action((options: DriftOptions) => showDrift(context, options))
   return withExamples(drift, 'trunkline schemas drift', 'trunkline schemas drift --class new_field --json')
 }
 
 function useVerb(context: Context): Command {
-  const use = withJson(withClient(new Command('use')))
+  const use = withSigned(withJson(withClient(new Command('use'))))
     .description('judge a topic by this version of its schema from now on; `default` goes back to the newest')
-    .argument('<topic>', 'the topic, as Genesys writes it')
+    .argument('<topic>', 'the topic, also as lists show it: conversation.acd.end')
     .argument('<version>', 'a version of its schema, or default')
-    .action(async (topic: string, version: string, options: FlagOptions) => {
-      const change = await setFlag(context, { flag: 'schema.version', topic, value: valueOf(version) }, options)
-      if (options.json === true) printJson(context, change)
-      else
-        print(
-          context,
-          valueOf(version) === null ? safe`${topic}: the newest version is used again` : safe`${topic}: version ${version} is used now`,
-        )
-    })
+    .action((topic: string, version: string, options: FlagOptions) => useVersion(context, topic, version, options))
   return withExamples(use, 'trunkline schemas use v2.users.{id}.presence 257.1.0', 'trunkline schemas use v2.users.{id}.presence default')
 }
 
 function policyVerb(context: Context): Command {
-  const policy = withJson(withClient(new Command('policy')))
+  const policy = withSigned(withJson(withClient(new Command('policy'))))
     .description('what happens to events of a topic that drift, from now on; `default` goes back to the configuration')
     .argument('<topic>', 'the topic, or one that ends in * for all that begin so, or * alone')
-    .argument('<class>', `${DRIFT_CLASSES.filter((name) => name !== 'field_gone').join(', ')}, or * for all`)
-    .argument('<action>', `${POLICY_ACTIONS.join(', ')}, or default`)
-    .action(async (topic: string, drift: string, action: string, options: FlagOptions) => {
-      const change = await setFlag(context, { flag: 'schema.policy', topic, class: drift, value: valueOf(action) }, options)
-      if (options.json === true) printJson(context, change)
-      else print(context, safe`${topic}: ${drift} is now ${valueOf(action) === null ? 'treated as configured' : `treated with ${action}`}`)
-    })
+    .addArgument(
+      new Argument('<class>', 'class of drift, or * for all').choices([...DRIFT_CLASSES.filter((name) => name !== 'field_gone'), '*']),
+    )
+    .addArgument(new Argument('<action>', 'what to do').choices([...POLICY_ACTIONS, 'default']))
+    .action((topic: string, drift: string, action: string, options: FlagOptions) => setPolicy(context, topic, drift, action, options))
   return withExamples(
     policy,
     'trunkline schemas policy v2.users.{id}.presence new_field quarantine',
     'trunkline schemas policy "*" "*" default',
   )
-}
-
-async function showDrift(context: Context, options: DriftOptions): Promise<void> {
-  const { topic, class: drift } = options
-  const report = await clientOf(context.io, options).get('/v1/schemas/drift', { topic, class: drift }, context.signal)
-  if (options.json === true) return printJson(context, report)
-  const paint = paintFor(context)
-  const rows = listOf(report, 'drift').map((entry) => [
-    shortTopic(textOf(entry, 'topic') ?? '-'),
-    textOf(entry, 'class'),
-    [textOf(entry, 'path') || null, textOf(entry, 'detail')].filter((part) => part !== null).join(': ') +
-      (textOf(entry, 'back') === 'true' ? ' (back)' : ''),
-    textOf(entry, 'count'),
-    instant(numberOf(entry, 'firstSeenAtMs')),
-    instant(numberOf(entry, 'lastSeenAtMs')),
-    textOf(entry, 'action'),
-    textOf(entry, 'sampleId'),
-  ])
-  if (rows.length === 0) note(context, `no drift in ${numberOf(report, 'events') ?? 0} events`)
-  else {
-    const [heading, ...lines] = table(['topic', 'class', 'where', 'count', 'first', 'last', 'action', 'sample'], rows)
-    print(context, paint('bold', heading ?? ''))
-    for (const line of lines) print(context, line)
-  }
-  const lag = numberOf(report, 'lagEvents') ?? 0
-  if (lag > 0) note(context, `the report is ${lag} events behind intake`)
-}
-
-function setFlag(context: Context, flag: object, options: FlagOptions): Promise<unknown> {
-  return clientOf(context.io, options).put('/v1/flags', { ...flag, by: whoIs(context.io) })
-}
-
-function valueOf(text: string): string | null {
-  return text === 'default' ? null : text
 }
 
 function withFolder(command: Command): Command {

@@ -8,12 +8,12 @@ import { Command } from 'commander'
 import type { Copy, Emitted, Traffic } from '../../simulator/faults.ts'
 import type { Simulation } from '../../simulator/simulation.ts'
 import { note, printProblem, type Context } from '../context.ts'
-import { FAILED, problemOf, usageError } from '../failure.ts'
+import { exitCodeOf, problemOf, usageError } from '../failure.ts'
 import { count, instant } from '../format.ts'
 import { failureOf } from '../io.ts'
 import { withExamples, type ClientOptions } from '../options.ts'
 import type { SendCounts } from '../sending.ts'
-import { addPlatformOptions, runPlatform, type PlatformFlags } from '../simulate-platform.ts'
+import { addPlatformOptions, platformOptionsIn, runPlatform, type PlatformFlags } from '../simulate-platform.ts'
 import { clip, safe, toJson } from '../text.ts'
 import { addTrafficOptions, faultsOf, simulationOptions, type TrafficFlags } from '../traffic-options.ts'
 import { file, service, standardOutput, type Target } from '../traffic-targets.ts'
@@ -41,7 +41,7 @@ export function simulateCommand(context: Context): Command {
     .option('--data-dir <folder>', 'with --url: data directory of the service, to find its token')
     .option('--truth <file>', 'write at the end, as JSON, what was emitted and the true state of the centre')
     .option('--json', 'the summary as JSON')
-    .action((flags: Flags) => simulate(context, flags))
+    .action((flags: Flags) => simulate(context, flags, platformOptionsIn(command)))
   return withExamples(
     addPlatformOptions(addTrafficOptions(command)),
     'trunkline simulate --duration 10m --speed max > events.ndjson',
@@ -51,7 +51,7 @@ export function simulateCommand(context: Context): Command {
   )
 }
 
-async function simulate(context: Context, flags: Flags): Promise<void> {
+async function simulate(context: Context, flags: Flags, platformOnly: readonly string[]): Promise<void> {
   const { simulation } = await import('../../simulator/model/simulation.ts')
   const options = simulationOptions(flags, context.io.clock.nowMs())
   if (flags.platform === true) {
@@ -62,6 +62,8 @@ async function simulate(context: Context, flags: Flags): Promise<void> {
     const open = (startAtMs: number): Simulation => simulation({ ...options, startAtMs, snapshots: true, keepEndedMs: KEEP_ENDED_MS })
     return runPlatform(context, flags, { speed, durationMs: duration ?? null, seed, open })
   }
+  if (platformOnly.length > 0)
+    throw usageError(`Without --platform ${platformOnly.join(', ')} would have no effect.`, 'Add --platform, or leave it out.')
   refuseWhatNeverEnds(flags)
   const { Traffic } = await import('../../simulator/faults.ts')
   const { writerOf } = await import('../../simulator/envelope.ts')
@@ -116,7 +118,7 @@ class Play {
       await this.#run(target, stopped)
       await target.flush()
     } catch (error) {
-      this.#context.exitCode = FAILED
+      this.#context.exitCode = exitCodeOf(error)
       this.#clearProgress()
       printProblem(this.#context, problemOf(error))
     } finally {

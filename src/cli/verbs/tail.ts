@@ -22,6 +22,7 @@ import {
 import { entriesOf, fieldOf, listOf, numberOf, textOf } from '../read.ts'
 import { entityOf } from '../summary.ts'
 import { escapeText } from '../text.ts'
+import { topicAsked } from '../topic.ts'
 
 type Options = ClientOptions &
   EventFilter & { readonly json?: true; readonly intervalMs: number; readonly since?: string; readonly lines: number }
@@ -52,14 +53,18 @@ async function tail(context: Context, options: Options): Promise<void> {
   const interrupted = new AbortController()
   const removeHandler = io.onInterrupt(() => interrupted.abort())
   const signal = AbortSignal.any([context.signal, interrupted.signal])
-  const follower = new Follower(clientOf(io, options), eventQuery(options), signal)
+  const client = clientOf(io, options)
   const paint = paintFor(context)
   const show = (events: readonly unknown[]): void => {
     for (const event of events) options.json === true ? printJson(context, event, { line: true }) : print(context, lineOf(event, paint))
   }
   try {
+    const { topic, unknown } = await topicAsked(client, options.topic, signal)
+    // It may yet come.
+    if (unknown !== null) printProblem(context, unknown)
+    const follower = new Follower(client, { ...eventQuery(options), topic }, signal)
     show(await (options.since === undefined ? follower.last(options.lines) : follower.since(readTime(options.since, io.clock.nowMs()))))
-    await follow()
+    await follow(follower)
   } catch (error) {
     // An aborted request is how an interrupted tail ends.
     if (!signal.aborted) throw error
@@ -67,7 +72,7 @@ async function tail(context: Context, options: Options): Promise<void> {
     removeHandler()
   }
 
-  async function follow(): Promise<void> {
+  async function follow(follower: Follower): Promise<void> {
     let failures = 0
     while (!signal.aborted) {
       try {

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { note, print, printJson, type Context } from '../context.ts'
 import { FAILED } from '../failure.ts'
-import { count, table } from '../format.ts'
+import { count, shortOf, table } from '../format.ts'
 import { withExamples, withJson } from '../options.ts'
 import { safe } from '../text.ts'
 
@@ -11,7 +11,7 @@ type Options = { readonly json?: true }
 export function topicsCommand(context: Context): Command {
   const command = new Command('topics')
     .description('list the topics of Genesys Cloud: what each is about, its time, and whether there is a schema of its body')
-    .argument('[text]', 'only topics with this text in them; or the topic of an event, with real ids')
+    .argument('[text]', 'only topics with this text in them, also as lists show it; or the topic of an event, with real ids')
     .action((text: string | undefined, options: Options) => listTopics(context, text, options))
   return withExamples(withJson(command), 'trunkline topics', 'trunkline topics presence', 'trunkline topics v2.users.8a7c.presence --json')
 }
@@ -24,7 +24,7 @@ async function listTopics(context: Context, text: string | undefined, options: O
     import('../../schema/generated/shipped-validators.ts'),
   ])
   const wanted = text?.toLowerCase() ?? ''
-  const found = KNOWN_TOPICS.filter((topic) => topic.toLowerCase().includes(wanted))
+  const found = KNOWN_TOPICS.filter((topic) => [topic, shortOf(topic)].some((name) => name.toLowerCase().includes(wanted)))
   const template = text === undefined || found.length > 0 ? null : templateOf(text)
   if (template?.known === true) found.push(template.topic)
   const topics = found.map((topic) => {
