@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RouteConfig } from '../config/config.ts'
-import { KEEP, type Outcome, dead, drop, retry } from '../pipeline/outcome.ts'
+import { KEEP, type Outcome, dead, drop, hold, retry } from '../pipeline/outcome.ts'
 import { redrive } from '../recovery/dead-letters.ts'
 import { turns } from '../testing/virtual-clock.ts'
 import { eventOf } from '../testing/event-of.ts'
@@ -98,6 +98,28 @@ test('waiting: in flight, behind, and on a route that is not configured any more
   assert.deepEqual([(await explain(at, life, 2)).outcome, (await explain(at, life, 2)).reason], ['waiting', 'route.behind'])
   life.routes.delete(route.name)
   assert.deepEqual([(await explain(at, life, 1)).outcome, (await explain(at, life, 1)).reason], ['waiting', 'route.not_configured'])
+  life.crash()
+})
+
+test('held by the sink, and why, until it says otherwise', async () => {
+  const at = world()
+  at.log.append(someEvents(2))
+  const life = new Life(at)
+  let works = false
+  const sink = new ScriptedSink({
+    deliver: ([event]) => (!works ? [hold('sink.function_load', at.clock.nowMs() + 30_000)] : event?.id.endsWith('1') ? [KEEP] : NEVER()),
+  })
+  await life.route(sink)
+  await turns(20)
+  const held = { outcome: 'held', reason: 'sink.function_load' }
+  for (const seq of [1, 2]) {
+    const { outcome, reason } = await explain(at, life, seq)
+    assert.deepEqual({ outcome, reason }, held)
+  }
+  works = true
+  await at.clock.advance(30_000)
+  assert.equal((await explain(at, life, 1)).outcome, 'delivered')
+  assert.equal((await explain(at, life, 2)).reason, 'route.in_flight')
   life.crash()
 })
 

@@ -131,7 +131,8 @@ function deliveryOf(
   const ended = history.findLast((h) => h.what === 'dead' || h.what === 'delivered' || h.what === 'dropped')
   if (ended !== undefined)
     return { outcome: ended.what === 'delivered' ? 'delivered' : ended.what === 'dead' ? 'dead' : 'dropped', reason: ended.reason }
-  if (route?.where(seq) === 'in_flight') return { outcome: 'waiting', reason: 'route.in_flight' }
+  if (route?.where(seq) === 'in_flight')
+    return route.holding === null ? { outcome: 'waiting', reason: 'route.in_flight' } : { outcome: 'held', reason: route.holding }
   const settled = seq < state.position || state.above.some(([from, to]) => seq >= from && seq <= to)
   return settled
     ? { outcome: 'delivered', reason: null }

@@ -107,6 +107,34 @@ test('a hold is no attempt: after an hour of it the event is delivered at its fi
   life.crash()
 })
 
+test('a stop waits for no hold, and gives a sink that cannot work nothing more', async () => {
+  for (const startHeld of [true, false]) {
+    const at = world()
+    at.log.append(someEvents(50))
+    const given = Promise.withResolvers<void>()
+    const sink = new ScriptedSink({
+      deliver: async (events) => {
+        if (!startHeld) await given.promise
+        return events.map(() => hold('disk.full', at.clock.nowMs() + 3_600_000))
+      },
+    })
+    const life = new Life(at)
+    const route = await life.route(sink)
+    await turns(20)
+    // The clock stands still: what waits for it would not end.
+    const stopped = route.stop(10_000).then(() => 'stopped')
+    given.resolve()
+    assert.equal(await Promise.race([stopped, turns(2_000)]), 'stopped')
+    assert.equal(sink.given.length, 1)
+    life.crash()
+    const again = new Life(at)
+    const working = new ScriptedSink({})
+    await again.route(working)
+    await at.clock.until('delivered', () => working.delivered.length === 50)
+    again.crash()
+  }
+})
+
 test('the receiver says when: no attempt before Retry-After has passed', async () => {
   const at = world()
   at.log.append(someEvents(1))

@@ -60,6 +60,8 @@ export class Route {
   #draining = false
   #loop: Promise<void> = Promise.resolve()
   #sinkError: string | null = null
+  /** Why the sink holds what it is given; null when it does not. */
+  holding: string | null = null
   #unsaidDead = 0
   #saidDeadAtMs = -Infinity
   lastDeliveredAtMs: number | null = null
@@ -280,7 +282,12 @@ export class Route {
       for (const [i, job] of waiting.entries()) {
         const outcome = outcomes[i] as Outcome
         // No attempt counts that our own stop cut short: the event is still where the last commit has it.
-        if (this.#stopping && (outcome.type === 'hold' || (outcome.type === 'retry' && outcome.reason === 'sink.stopped'))) continue
+        if (this.#stopping && (outcome.type === 'hold' || (outcome.type === 'retry' && outcome.reason === 'sink.stopped'))) {
+          // A sink that cannot work now is given nothing more.
+          this.#draining = false
+          continue
+        }
+        this.holding = outcome.type === 'hold' ? outcome.reason : null
         if (outcome.type === 'hold') {
           held.push(job)
           untilMs = Math.max(untilMs, outcome.untilMs)
@@ -290,8 +297,11 @@ export class Route {
       this.#settlement.sinkReached()
       step('route.before_commit')
       await this.#settlement.commit()
-      waiting = held
-      if (held.length > 0) await this.#o.clock.wait(untilMs - now, this.#abort.signal)
+      if (held.length > 0) {
+        await this.#o.clock.wait(untilMs - now, this.#stopped.signal)
+        if (this.#stopping) this.#draining = false
+      }
+      waiting = this.#stopping ? [] : held
     }
     const { batchGapMs = 0, sink } = this.#o
     if (batchGapMs > 0 && jobs.length * 8 < sink.maxBatch) await this.#o.clock.wait(batchGapMs, this.#stopped.signal)
