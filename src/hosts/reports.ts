@@ -1,7 +1,8 @@
-/** What an operator must know about the state that a start found. */
+/** What an operator must know about the state that a start found, and about a stop that takes its time. */
 import type { Logger } from 'pino'
 import { TrunklineError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
+import type { Clock } from '../pipeline/clock.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 
@@ -35,6 +36,22 @@ export function warnOfLeftRoutes(ledger: Ledger, routes: ReadonlyMap<string, Rou
       )
   }
 }
+
+/** Says once what a stop is waiting for, unless it is over (`signal`) within two seconds. */
+export async function reportSlowStop(stop: {
+  readonly routes: ReadonlyMap<string, Pick<Route, 'status'>>
+  readonly logger: Pick<Logger, 'info'>
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}): Promise<void> {
+  await stop.clock.wait(SLOW_STOP_MS, stop.signal)
+  if (stop.signal.aborted) return
+  const busy = [...stop.routes].filter(([, route]) => route.status().inFlight > 0).map(([name]) => name)
+  const what = busy.length === 0 ? 'what it had begun' : `deliveries under way of ${busy.join(', ')}; those not done in time are made again`
+  stop.logger.info({ code: 'service.stopping', routes: busy }, `still stopping: waits for ${what}`)
+}
+
+const SLOW_STOP_MS = 2_000
 
 /** A full log is some route's doing: say which. */
 export function explainFull(error: TrunklineError, routes: ReadonlyMap<string, Route>): TrunklineError {

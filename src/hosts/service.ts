@@ -33,7 +33,7 @@ import { Intake } from './intake.ts'
 import { metrics } from './metrics.ts'
 import { openRoute } from './open-route.ts'
 import { page } from './page.ts'
-import { explainFull, reportRecovery, warnOfLeftRoutes } from './reports.ts'
+import { explainFull, reportRecovery, reportSlowStop, warnOfLeftRoutes } from './reports.ts'
 import { playCalls } from './simulated-calls.ts'
 import { schemaApi } from './schema-api.ts'
 import { stats } from './stats.ts'
@@ -64,7 +64,8 @@ export type Service = {
   readonly stopped: Promise<void>
 }
 
-const DRAIN_MS = 10_000
+/** Whoever stops `dev` is waiting for it. */
+const DRAIN_MS = { dev: 1_000, start: 10_000 }
 const MIN_CHECK_MS = 50
 const MAX_CHECK_MS = 2_000
 
@@ -258,17 +259,20 @@ async function run(
     ready = false
     intake.stopping = true
     stopping.abort()
+    const over = new AbortController()
+    void reportSlowStop({ routes, logger, clock, signal: over.signal })
     server.close()
     server.closeIdleConnections()
     await genesys.stop()
     await Promise.all(background)
     unsubscribe()
-    const drainMs = options.drainMs ?? DRAIN_MS
+    const drainMs = options.drainMs ?? DRAIN_MS[mode]
     await Promise.all([...routes.values()].map((route) => route.stop(drainMs)))
     await log.close()
     ledger.close()
     server.closeAllConnections()
     dataDir.release()
+    over.abort()
     logger.info('stopped')
   }
   const result: Service = {

@@ -49,3 +49,24 @@ test('whatever is printed, a line is bounded and steers no terminal', () => {
     }),
   )
 })
+
+test("V8's trace of a full heap is one line, and what looks like its beginning hides no more than it may have", () => {
+  const at = output()
+  const trace = [
+    '',
+    '<--- Last few GCs --->',
+    '',
+    '[9:0x3fa46000]   893 ms: Mark-Compact 126.4 (128.4) -> 126.0 MB',
+    '',
+    '<--- JS stacktrace --->',
+    '',
+  ]
+  const error = 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory'
+  const native = ['----- Native stack trace -----', '', ' 1: 0x931db0  [node]', ' 2: 0x75968e node::OOMErrorHandler(char const*) [node]']
+  at.output.push('stderr', ['mine', ...trace, error, ...native, ''].join('\n'))
+  at.output.push('stdout', 'also mine\n')
+  assert.deepEqual(at.lines, ['stderr mine', `stderr ${error}`, 'stdout also mine'])
+  at.output.push('stderr', 'x\n'.repeat(100))
+  at.output.push('stderr', 'mine again\n')
+  assert.equal(at.lines.at(-1), 'stderr mine again')
+})

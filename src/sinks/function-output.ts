@@ -1,6 +1,6 @@
 /**
  * What user code prints, as lines: bounded in length and in number a second (the rest is counted), with every character that could
- * steer a terminal written out.
+ * steer a terminal written out. What V8 writes when the memory is used up is one line: addresses in its own code help nobody.
  */
 export type OutputStream = 'stdout' | 'stderr'
 
@@ -11,6 +11,10 @@ export type LineOutputOptions = {
 
 const MAX_LINES_PER_SECOND = 50
 const MAX_LINE_CHARS = 1_000
+/** How V8's last words begin, the one line of them that says something, and how many there may be. */
+const LAST_WORDS = '<--- Last few GCs --->'
+const WHAT_HAPPENED = 'FATAL ERROR: '
+const MAX_LAST_WORDS = 100
 
 export class LineOutput {
   readonly #options: LineOutputOptions
@@ -21,6 +25,8 @@ export class LineOutput {
   #secondAtMs = -Infinity
   #said = 0
   #left = 0
+  /** Lines of V8's last words that may still come. */
+  #lastWords = 0
 
   constructor(options: LineOutputOptions) {
     this.#options = options
@@ -52,7 +58,7 @@ export class LineOutput {
   #say(stream: OutputStream): void {
     const { text, cut } = this.#begun[stream]
     this.#begun[stream] = { text: '', cut: false }
-    if (text.trim() === '') return
+    if (text.trim() === '' || this.#isLastWords(stream, text)) return
     const nowMs = this.#options.nowMs()
     if (nowMs - this.#secondAtMs >= 1_000) {
       this.#sayLeft()
@@ -64,6 +70,14 @@ export class LineOutput {
       this.#said++
       this.#options.line(stream, `${visible(text)}${cut ? '…' : ''}`)
     }
+  }
+
+  #isLastWords(stream: OutputStream, text: string): boolean {
+    if (stream === 'stdout') return false
+    if (text === LAST_WORDS) this.#lastWords = MAX_LAST_WORDS
+    if (this.#lastWords === 0) return false
+    this.#lastWords--
+    return !text.startsWith(WHAT_HAPPENED)
   }
 
   #sayLeft(): void {

@@ -22,7 +22,7 @@ export type FunctionProcessOptions = {
 
 /** How a process ended that was not told to. */
 export type Ending = {
-  readonly reason: 'sink.function_exited' | 'sink.function_crashed' | 'sink.function_out_of_memory'
+  readonly reason: 'sink.function_exited' | 'sink.function_crashed' | typeof OUT_OF_MEMORY
   readonly detail: string
   /** The call it happened in; null when that is not known. */
   readonly callId: number | null
@@ -43,7 +43,8 @@ const MIB = 1024 * 1024
 /** A module may connect to something while it loads. */
 const LOAD_MS = 30_000
 const OUTPUT_MS = 1_000
-const OUT_OF_MEMORY = /heap out of memory|out of memory:/i
+const SAYS_OUT_OF_MEMORY = /heap out of memory|out of memory:/i
+export const OUT_OF_MEMORY = 'sink.function_out_of_memory'
 
 export class FunctionProcess {
   /** Resolves when the process is no more, and that has been reported. */
@@ -88,6 +89,11 @@ export class FunctionProcess {
 
   get loaded(): boolean {
     return this.#loaded
+  }
+
+  /** In words, once V8 has said so; its end may take a while. Else null. */
+  get outOfMemory(): string | null {
+    return this.#sawOutOfMemory ? `the limit is ${Math.ceil(this.#options.maxMemoryBytes / MIB)} MiB` : null
   }
 
   call(id: number, event: HandedEvent): void {
@@ -150,10 +156,8 @@ export class FunctionProcess {
   }
 
   #endingOf(aborted: boolean, how: string): Ending {
-    if (aborted && this.#sawOutOfMemory) {
-      const limit = `the limit is ${Math.ceil(this.#options.maxMemoryBytes / MIB)} MiB`
-      return { reason: 'sink.function_out_of_memory', detail: limit, callId: null }
-    }
+    const { outOfMemory } = this
+    if (aborted && outOfMemory !== null) return { reason: OUT_OF_MEMORY, detail: outOfMemory, callId: null }
     const words = this.#lastWords
     if (words?.reason === 'sink.function_crashed') return words
     return { reason: 'sink.function_exited', detail: how, callId: words?.callId ?? null }
@@ -174,7 +178,7 @@ export class FunctionProcess {
       const stream = this.#child[name]
       stream?.setEncoding('utf8')
       stream?.on('data', (chunk: string) => {
-        if (name === 'stderr' && OUT_OF_MEMORY.test(chunk)) this.#sawOutOfMemory = true
+        if (name === 'stderr' && SAYS_OUT_OF_MEMORY.test(chunk)) this.#sawOutOfMemory = true
         output.push(name, chunk)
       })
       stream?.on('close', () => output.end())

@@ -4,7 +4,7 @@ import { dead, hold, KEEP, retry, type Outcome } from '../pipeline/outcome.ts'
 import { handedEvent } from './function-event.ts'
 import type { HandedEvent } from './function-messages.ts'
 import type { OutputStream } from './function-output.ts'
-import { FunctionProcess, type Ending } from './function-process.ts'
+import { FunctionProcess, OUT_OF_MEMORY, type Ending } from './function-process.ts'
 import type { Sink } from './sink.ts'
 
 /*
@@ -211,7 +211,9 @@ class FunctionSink implements Sink {
       // Something in there blocks the process. It need not be this call: each gets a chance alone.
       if (!call.heard && !alone && outcome !== STOPPED) return this.#handOver(process, true, outcome)
       this.#retire(process)
-      this.#settle(call, outcome)
+      // V8 has said why it does not answer, and is still at it.
+      const failed = process.outOfMemory === null || outcome === STOPPED ? outcome : retry(OUT_OF_MEMORY, process.outOfMemory)
+      this.#settle(call, failed)
     })
   }
 
@@ -321,7 +323,9 @@ class FunctionSink implements Sink {
     if (culprit !== undefined) {
       calls.delete(culprit.id)
       culprit.over.abort(DONE)
-      culprit.resolve(culprit.interrupted ?? failed)
+      // Whoever runs out of memory is slow first: its time may have been up before.
+      const named = reason === OUT_OF_MEMORY && culprit.interrupted !== STOPPED
+      culprit.resolve(named ? failed : (culprit.interrupted ?? failed))
     } else if (callId !== null || calls.size === 0) this.#warnOfStray(reason, detail)
     this.#handOver(process, callId === null, failed)
   }
