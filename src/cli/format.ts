@@ -13,9 +13,14 @@ export function timeOfDay(atMs: number | null): string {
 
 /** `+250 ms`, `+3.2 s`, `+5 min`: how long after. */
 export function after(ms: number): string {
-  if (ms < 1000) return `+${Math.round(ms)} ms`
-  if (ms < 120_000) return `+${(ms / 1000).toFixed(1)} s`
-  return ms < 7_200_000 ? `+${Math.round(ms / 60_000)} min` : `+${(ms / 3_600_000).toFixed(1)} h`
+  return `+${lasting(ms)}`
+}
+
+/** `250 ms`, `3.2 s`, `5 min`, `2.1 h`: how long. */
+export function lasting(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s`
+  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`
 }
 
 /** A topic as lists show it. */

@@ -1,5 +1,5 @@
 /**
- * `trunkline genesys check`: tries the configured OAuth client of Genesys Cloud, call by call, and says what each one lacks. Only reads.
+ * `trunkline genesys`: `status` and `gaps` ask the running service; `check` tries the configured OAuth client of Genesys Cloud, call by call, and says what each one lacks. Only reads.
  */
 import { Command, Option } from 'commander'
 import type { Config } from '../../config/config.ts'
@@ -11,6 +11,8 @@ import { configOf } from '../loading.ts'
 import { withExamples, withJson } from '../options.ts'
 import { fieldOf } from '../read.ts'
 import { escapeText, safe } from '../text.ts'
+import { gapsCommand } from './genesys-gaps.ts'
+import { statusCommand } from './genesys-status.ts'
 
 type Options = { readonly json?: true; readonly config?: string; readonly dataDir?: string }
 
@@ -36,8 +38,12 @@ export function genesysCommand(context: Context): Command {
     .addOption(new Option('--data-dir <folder>', 'as if the service were started with it'))
     .action((options: Options) => checkGenesys(context, options))
   withExamples(check, 'trunkline genesys check', 'trunkline genesys check --config deploy/trunkline.config.ts --json')
-  const command = new Command('genesys').description('the connection to Genesys Cloud').addCommand(check)
-  return withExamples(command, 'trunkline genesys check')
+  const command = new Command('genesys')
+    .description('the connection to Genesys Cloud')
+    .addCommand(check)
+    .addCommand(statusCommand(context))
+    .addCommand(gapsCommand(context))
+  return withExamples(command, 'trunkline genesys check', 'trunkline genesys status', 'trunkline genesys gaps')
 }
 
 async function checkGenesys(context: Context, options: Options): Promise<void> {

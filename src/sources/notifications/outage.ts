@@ -38,7 +38,8 @@ export class Outage {
     const nowMs = this.#o.clock.nowMs()
     if (this.#o.connected()) return this.#end(nowMs)
     this.#sinceMs ??= nowMs
-    if (nowMs - Math.max(this.#sinceMs, ...this.#toldAtMs.values()) >= AGAIN_MS) this.#tell(this.#problem ?? NO_CHANNEL, nowMs)
+    const isDue = this.#toldAtMs.size === 0 ? nowMs - this.#sinceMs >= FIRST_MS : nowMs - Math.max(...this.#toldAtMs.values()) >= AGAIN_MS
+    if (isDue) this.#tell(this.#problem ?? NO_CHANNEL, nowMs)
   }
 
   status(): { readonly notConnectedSinceMs: number | null; readonly lastProblem: Problem | null } {
@@ -62,6 +63,8 @@ export class Outage {
 
 const NO_CHANNEL = { code: 'notifications.connect_failed', message: 'There is no channel yet.' }
 const MINUTE_MS = 60_000
+/** Where nothing says why it takes so long. */
+const FIRST_MS = 30_000
 const AGAIN_MS = 5 * MINUTE_MS
 
 function lasting(ms: number): string {

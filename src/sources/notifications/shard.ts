@@ -74,6 +74,7 @@ export class Shard {
   /** A channel whose socket could not be opened: tried again, as Genesys allows few channels. */
   #fresh: { readonly of: FreshChannel; tries: number } | null = null
   #finishing = false
+  #lastEventAtMs: number | null = null
   #counts = { events: 0, copies: 0, foreign: 0, frameTooLarge: 0, channelsOpened: 0 }
 
   constructor(o: ShardOptions) {
@@ -167,6 +168,7 @@ export class Shard {
       topics: this.#topics.size,
       working: this.#current?.healthy === true,
       wholeUntilMs: this.wholeMs,
+      lastEventAtMs: this.#lastEventAtMs,
       failuresInARow: this.#failures,
       reason: this.#reason,
       channels: this.#links.filter((link) => link.live).map((link) => link.status()),
@@ -253,8 +255,10 @@ export class Shard {
       this.#counts.copies++
       return
     }
-    if (frame.kind === 'event') this.#counts.events++
-    else this.#counts.foreign++
+    if (frame.kind === 'event') {
+      this.#counts.events++
+      this.#lastEventAtMs = this.#o.clock.nowMs()
+    } else this.#counts.foreign++
     this.#o.onRecord(this, frame, bytes)
   }
 
