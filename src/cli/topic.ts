@@ -43,6 +43,6 @@ export function unknownTopic(text: string, others: readonly string[] = []): Trun
   return new TrunklineError(
     'topic.unknown',
     `"${text.slice(0, 100)}" is no topic that is documented or that came.`,
-    `The nearest are ${nearest.join(', ')}.`,
+    `The nearest are ${nearest.join(', ')}. All that are documented: trunkline topics.`,
   )
 }
