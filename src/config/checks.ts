@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { compileTopics, topicPatternProblem } from '../pipeline/topic-pattern.ts'
-import { inFile, report, warn, type Reading } from './reading.ts'
+import { inFile, overrideOf, report, warn, type Reading } from './reading.ts'
 
 /** What no single option can tell: options that contradict each other, topics that match nothing, the default route. */
 
@@ -28,6 +28,7 @@ export function checkTogether(reading: Reading): void {
 function checkGenesys(reading: Reading): void {
   const topics = reading.values.get('genesys.notifications.topics')
   if (topics !== undefined) checkTopics(topics, 'genesys.notifications.topics', reading)
+  for (const kind of ['users', 'queues']) checkIds(`genesys.notifications.${kind}`, reading)
   const named = [...reading.values].find(([path, value]) => path.endsWith('.names') && value === true)
   const region = reading.values.get('genesys.region')
   if (typeof region === 'string') checkPlace('genesys.region', { region }, reading)
@@ -46,8 +47,31 @@ function checkGenesys(reading: Reading): void {
 
 function checkPlace(path: string, place: { readonly region: string } | { readonly baseUrl: string }, reading: Reading): void {
   const problem = reading.context.placeProblem?.(place) ?? null
-  if (problem !== null) report(reading, inFile(path, place), 'config.bad_value', `is not acceptable: ${problem.message}`, problem.hint)
+  if (problem === null) return
+  const where = reading.origins.get(path) === 'file' ? null : overrideOf(path, reading.context)
+  const given = where === null ? inFile(path, place) : { path, given: where }
+  report(reading, given, 'config.bad_value', `is not acceptable: ${problem.message}`, problem.hint)
 }
+
+/** Names look like ids to a person, and to Genesys like ids of nothing. */
+function checkIds(path: string, reading: Reading): void {
+  const ids = reading.values.get(path)
+  if (!Array.isArray(ids)) return
+  for (const [index, id] of ids.entries()) {
+    if (typeof id !== 'string' || id === '*' || UUID.test(id)) continue
+    const place = `${path}[${index}]`
+    const hint = 'Write the id, as `trunkline queues` and the address line of Genesys Cloud Admin show it, or "*" for all.'
+    warn(
+      reading,
+      place,
+      'config.not_an_id',
+      `${place} is ${JSON.stringify(id)}, which is no id: ids are UUIDs, and names are not looked up.`,
+      hint,
+    )
+  }
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** A backlog is limited by age or by size; both at once would leave open which event goes first. */
 export function checkBacklog(backlog: unknown, path: string, reading: Reading): void {

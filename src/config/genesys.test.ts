@@ -30,6 +30,28 @@ test('a region that does not exist is refused with the nearest ones', async (t) 
   assert.match(error?.[2] ?? '', /mypurecloud\.de/)
 })
 
+test('a bad region from the environment is said to be there, not in the file', async (t) => {
+  const result = await loaded(t, { genesys: { region: 'us-east-1' } }, { TRUNKLINE_GENESYS_REGION: 'bad' })
+  assert.ok('errors' in result)
+  const [error, ...others] = result.errors
+  assert.deepEqual([error?.file, error?.path, others], [null, 'genesys.region', []])
+  assert.match(error?.message ?? '', /^TRUNKLINE_GENESYS_REGION is not acceptable/)
+})
+
+test('a name where an id is wanted is warned of', async (t) => {
+  const ids = { queues: ['Billing', '*', '79a41646-6058-420E-972d-2acf7b85ade6'], users: ['ann'] }
+  const result = await loaded(t, { genesys: { ...OAUTH, region: 'us-east-1', notifications: { topics: [PRESENCE], ...ids } } })
+  assert.ok('config' in result)
+  assert.deepEqual(
+    result.warnings.map(({ code, path }) => [code, path]),
+    [
+      ['config.not_an_id', 'genesys.notifications.users[0]'],
+      ['config.not_an_id', 'genesys.notifications.queues[0]'],
+    ],
+  )
+  assert.match(`${result.warnings[1]?.message} ${result.warnings[1]?.hint}`, /"Billing".*names are not looked up.*trunkline queues/)
+})
+
 test('an address without encryption is for this machine only', async (t) => {
   const [error] = await refused(t, { genesys: { baseUrl: 'http://genesys.example' } })
   assert.deepEqual([error?.[0], error?.[1]], ['config.bad_value', 'genesys.baseUrl'])

@@ -29,6 +29,7 @@ export class FakeGenesys implements Platform {
   connections = 0
   userIds: readonly string[] = ['u1']
   queueIds: readonly string[] = ['q1']
+  queueName: (id: string) => string = (id) => id
   details: readonly ConversationDetail[] = []
   /** What new sockets do. */
   mode: 'good' | 'silent' | 'close' | 'no-pong' | 'refuse' = 'good'
@@ -135,7 +136,7 @@ export class FakeGenesys implements Platform {
 
   async queues(): Promise<readonly { id: string; name: string; divisionId: null }[]> {
     await this.#call('queues')
-    return this.queueIds.map((id) => ({ id, name: id, divisionId: null }))
+    return this.queueIds.map((id) => ({ id, name: this.queueName(id), divisionId: null }))
   }
 
   async *conversationDetails(range: { readonly fromMs: number; readonly toMs: number }): AsyncIterable<ConversationDetail> {

@@ -1,5 +1,5 @@
 /** Whose events are wanted: the users and queues of the configuration, or all that the Platform API lists. */
-import type { ConversationDetail, Platform } from '../../genesys/platform.ts'
+import type { ConversationDetail, Named, Platform } from '../../genesys/platform.ts'
 import type { NotificationSettings } from './settings.ts'
 import type { AskedTopics } from './topics.ts'
 
@@ -17,6 +17,34 @@ export async function readMembers(
   const users = await all(settings.users, asked.user, () => platform.users(signal))
   const queues = await all(settings.queues, asked.queue, () => platform.queues(signal))
   return { users: new Set(users), queues: new Set(queues) }
+}
+
+/** What is wrong with the ids that `settings` name: those the organization does not have. Reads whole lists, so it is for once. */
+export async function unknownIds(
+  platform: Platform,
+  settings: Pick<NotificationSettings, 'users' | 'queues'>,
+  asked: AskedTopics,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const users = asked.user.length === 0 || settings.users === 'all' ? [] : settings.users
+  const queues = asked.queue.length === 0 || settings.queues === 'all' ? [] : settings.queues
+  return [
+    ...(users.length === 0 ? [] : strangers('user', users, await platform.users(signal))),
+    ...(queues.length === 0 ? [] : strangers('queue', queues, await platform.queues(signal))),
+  ]
+}
+
+function strangers(kind: string, ids: readonly string[], there: readonly Named[]): readonly string[] {
+  const known = new Set(there.map(({ id }) => id.toLowerCase()))
+  return ids
+    .filter((id) => !known.has(id.toLowerCase()))
+    .map((id) => {
+      const meant = there.find(({ name }) => name.toLowerCase() === id.toLowerCase())
+      const what = `"${id}" in genesys.notifications.${kind}s is not the id of ${kind === 'user' ? 'an active user' : 'a queue'}`
+      return meant === undefined
+        ? `${what} of the organization that the OAuth client can see`
+        : `${what}, but a name: the id is ${meant.id}`
+    })
 }
 
 /** Whether a conversation is one that `learning` topics of these users and queues would have told of. */

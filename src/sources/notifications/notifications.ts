@@ -9,7 +9,7 @@ import { TrunklineError } from '../../errors.ts'
 import type { Platform } from '../../genesys/platform.ts'
 import type { Clock } from '../../pipeline/clock.ts'
 import type { OpenGap, Source, SourceOutput } from '../source.ts'
-import { concernsOf, readMembers } from './audience.ts'
+import { concernsOf, readMembers, unknownIds } from './audience.ts'
 import type { Members } from './audience.ts'
 import { conversationIn, Conversations, tellsOfConversations } from './conversations.ts'
 import { Delivery } from './delivery.ts'
@@ -69,6 +69,7 @@ class NotificationSource implements Source {
   #remembered = ''
   #writing: Promise<void> = Promise.resolve()
   #started = false
+  #idsChecked = false
 
   constructor(o: NotificationOptions) {
     this.name = o.name ?? 'genesys.notifications'
@@ -252,6 +253,7 @@ class NotificationSource implements Source {
         this.#warned.clear()
         // Gaps of the last run could not be filled before: whose conversations count was not known.
         this.#gaps?.run()
+        await this.#checkIds().catch(() => undefined)
       } catch (error) {
         if (signal.aborted) return
         const known = error instanceof TrunklineError ? error : null
@@ -261,6 +263,15 @@ class NotificationSource implements Source {
       }
       await clock.wait(nextMs, signal)
     }
+  }
+
+  /** Says which ids of the configuration bring nothing; once. */
+  async #checkIds(): Promise<void> {
+    if (this.#idsChecked) return
+    const unknown = await unknownIds(this.#o.platform, this.#settings, this.#asked, this.#stopping.signal)
+    this.#idsChecked = true
+    const more = unknown.length > MAX_NAMED ? `; and ${unknown.length - MAX_NAMED} more` : ''
+    if (unknown.length > 0) this.#o.output.warn('notifications.unknown_id', `${unknown.slice(0, MAX_NAMED).join('; ')}${more}.`)
   }
 
   #wanted(): readonly Subscription[] {
@@ -354,6 +365,7 @@ class NotificationSource implements Source {
   }
 }
 
+const MAX_NAMED = 5
 const NO_TOPICS = 'There is nothing to subscribe to: the OAuth client sees none of the users and queues whose topics are asked for.'
 
 function checkConversations(asked: AskedTopics): void {

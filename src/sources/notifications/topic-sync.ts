@@ -65,7 +65,11 @@ export class TopicSync {
         const why = reason ?? 'no reason given'
         this.#refused.set(topic, why)
         const missing = missingPermissions.length > 0 ? ` Missing permissions: ${missingPermissions.join(', ')}.` : ''
-        if (!told) this.#o.output.warn('notifications.topic_refused', `Genesys refuses ${kind} (${why}).${missing}`)
+        if (!told)
+          this.#o.output.warn(
+            'notifications.topic_refused',
+            `Genesys refuses topics of the kind ${kind}, such as ${topic} (${why}).${missing}`,
+          )
       }
     }
   }
