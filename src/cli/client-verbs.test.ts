@@ -218,6 +218,21 @@ test('deadletters: list is the default; redrive of everything needs --all', asyn
   assert.deepEqual(bodyOf(service.asked.at(-1)?.body), { dryRun: false })
 })
 
+test('an empty quarantine says where events are that a policy quarantined', async (t) => {
+  for (const [total, said] of [
+    [2, 'the quarantine is empty\n2 events quarantined by policy: trunkline deadletters --reason validate.quarantined\n'],
+    [0, 'the quarantine is empty\n'],
+  ] as const) {
+    const service = await testService(t, ({ path, query }) => {
+      if (path === '/v1/quarantine') return { json: { records: [], cursor: null } }
+      assert.deepEqual([path, query['reason']], ['/v1/deadletters', 'validate.quarantined'])
+      return { json: { deadLetters: [], cursor: null, total } }
+    })
+    const ran = await run(['quarantine', '--url', service.url])
+    assert.deepEqual([ran.code, ran.out, ran.err], [0, '', said])
+  }
+})
+
 test('quarantine: exact bytes in JSON, those cut in the list fetched whole; --raw writes them', async (t) => {
   const whole = Buffer.from([0x7b, 0xff, 0x00, 0x0a, 0x1b])
   const base = {

@@ -66,7 +66,12 @@ test('a change says who made it: --by, the environment, the system', async (t) =
 test('policy says which other flags still decide', async (t) => {
   const { url } = await flagService(t)
   const policy = (...argv: string[]): ReturnType<typeof run> => run(['schemas', 'policy', ...argv, '--url', url])
-  assert.equal((await policy('users.presence', 'new_field', 'quarantine')).err, '')
+  const quarantined = await policy('users.presence', 'new_field', 'quarantine')
+  assert.match(
+    quarantined.out,
+    /new_field is now treated with quarantine: dead letters, see trunkline deadletters --reason validate\.quarantined\n/,
+  )
+  assert.equal(quarantined.err, '')
   assert.equal((await policy('*', '*', 'tag')).err, 'but still set: v2.users.{id}.presence new_field quarantine, by cli unknown\n')
   // More specific than all that is set.
   assert.equal((await policy('users.presence', 'changed_type', 'tag')).err, '')

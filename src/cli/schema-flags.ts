@@ -54,7 +54,8 @@ export async function setPolicy(context: Context, typed: string, drift: string, 
   const client = clientOf(context.io, options)
   const change = await setFlag(client, context, { flag: 'schema.policy', topic, class: drift, value }, options)
   if (options.json === true) return printJson(context, change)
-  print(context, safe`${topic}: ${drift} is now ${value === null ? 'treated as configured' : `treated with ${action}`}`)
+  const how = value === 'quarantine' ? `${action}: dead letters, see trunkline deadletters --reason validate.quarantined` : action
+  print(context, safe`${topic}: ${drift} is now treated ${value === null ? 'as configured' : `with ${how}`}`)
   const others = listOf(await client.get('/v1/flags', {}, context.signal), 'flags').filter(
     (flag) => textOf(flag, 'flag') === 'schema.policy' && prevails(flag, { topic, drift, isSet: value !== null }),
   )

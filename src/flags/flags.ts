@@ -152,7 +152,10 @@ function badValue(value: unknown, wanted: string): TrunklineError {
 
 function unknownTopic(topic: string, what: string, subjects: FlagSubjects): TrunklineError {
   const nearest = subjects.nearestTopics(topic)
-  const hint = nearest.length === 0 ? 'See `trunkline schemas list`.' : `Nearest known topics: ${nearest.join(', ')}.`
+  if (nearest.length === 0) return new TrunklineError('topic.unknown', `${JSON.stringify(topic)} ${what}`, 'See `trunkline schemas list`.')
+  const [first = ''] = topic.split('.')
+  const own = `A topic of your own is known once it has a schema or was seen; ${first}.* stands for all that begin so.`
+  const hint = `Nearest known topics: ${nearest.join(', ')}.${/^v\d+$/.test(first) ? '' : ` ${own}`}`
   return new TrunklineError('topic.unknown', `${JSON.stringify(topic)} ${what}`, hint)
 }
 

@@ -10,7 +10,7 @@ import { type Logger, pino } from 'pino'
 import type { Config } from '../config/config.ts'
 import { shownSink } from '../config/print.ts'
 import { TrunklineError } from '../errors.ts'
-import { isKnownTopic, nearestTopics } from '../event/topics.ts'
+import { nearestTopics } from '../event/topics.ts'
 import { Flags } from '../flags/flags.ts'
 import { sqliteFlags } from '../flags/sqlite-flags.ts'
 import { Log } from '../log/log.ts'
@@ -222,7 +222,7 @@ async function run(
     subjects: {
       routes: [...routes.keys()],
       versionsOf: (topic) => validation.registry.versions(topic).map(({ version }) => version),
-      nearestTopics: (topic) => (isKnownTopic(topic) ? [] : nearestTopics(topic, 3)),
+      nearestTopics: (topic) => (validation.knows(topic) ? [] : nearestTopics(topic, 3)),
     },
     nowMs: clock.nowMs,
   })

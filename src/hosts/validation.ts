@@ -4,12 +4,14 @@
  */
 import type { Config } from '../config/config.ts'
 import type { Event, Mark } from '../event/event.ts'
+import { isKnownTopic } from '../event/topics.ts'
 import type { Flags } from '../flags/flags.ts'
 import { validateStage, type ValidateStage } from '../pipeline/validate.ts'
 import { assessWith, bodyOf } from '../schema/assess.ts'
 import { DriftBook, type DriftReport } from '../schema/drift-book.ts'
 import type { DriftClass, Finding, PolicyAction } from '../schema/finding.ts'
 import { loadSchemas, type SchemaProblem } from '../schema/folder.ts'
+import { shownTopic } from '../schema/naming.ts'
 import { policyOf, type Policy } from '../schema/policy.ts'
 import { Registry } from '../schema/registry.ts'
 
@@ -59,6 +61,12 @@ export class Validation {
   /** All findings of an event, whatever the policy says. */
   assess(event: Event): readonly Finding[] {
     return this.#assess(event)
+  }
+
+  /** A topic that Genesys lists, that has a schema, or that was seen in traffic: no slip of whoever names it. */
+  knows(topic: string): boolean {
+    if (isKnownTopic(topic) || this.registry.versions(topic).length > 0) return true
+    return this.#book.report().topics.has(shownTopic(topic, false))
   }
 
   marksOf(event: Event): readonly Mark[] {

@@ -1,6 +1,6 @@
 /**
- * Stage `validate`: an event with drift that the policy does not accept ends as `validate.quarantined`, a dead letter that can
- * be redriven once the schema or the policy says otherwise. Everything else goes on; what the policy tags carries marks when it
+ * Stage `validate`: an event with drift that the policy does not accept ends as `validate.quarantined`, a dead letter that
+ * somebody may redrive, and that is not judged again then. Everything else goes on; what the policy tags carries marks when it
  * is delivered. Assessing and deciding are handed in and asked anew each time, so a change at run time holds from the next batch.
  */
 import type { Event, Mark } from '../event/event.ts'

@@ -78,8 +78,11 @@ export function explainOnRoute(
   if (unmatched !== null) return { ...base, outcome: 'not_matched', reason: unmatched, stages }
   if (definition.validate && findings !== null) {
     const dead = history.find((h) => h.stage === 'validate' && h.what === 'dead')
-    const reason = dead === undefined ? findings(event) : (dead.detail ?? dead.reason)
-    stages.push({ stage: 'validate', outcome: dead === undefined ? 'keep' : 'dead', reason, derived: dead === undefined })
+    const why = dead === undefined ? findings(event) : (dead.detail ?? dead.reason)
+    // A redrive is the decision of a person: the stage is not asked again.
+    const redriven = dead !== undefined && history.some((h) => h.what === 'redrive_requested')
+    const reason = redriven ? `${why}; redriven, and not judged again` : why
+    stages.push({ stage: 'validate', outcome: dead === undefined || redriven ? 'keep' : 'dead', reason, derived: dead === undefined })
   }
   const duplicate = definition.dedupe && event.duplicateOf !== null
   stages.push({

@@ -66,11 +66,11 @@ export function bodyOf(event: Event): unknown {
 }
 
 function findingsOf(validators: Validators, event: Event, given: unknown): readonly Finding[] {
-  const unknown = event.marks.includes('topic.unknown')
-  const ofTopic: Finding[] = []
-  if (unknown) ofTopic.push({ class: 'unknown_topic', path: '', detail: null })
-  if (event.marks.includes('topic.mismatch')) ofTopic.push({ class: 'topic_mismatch', path: '', detail: null })
   const validator = validators.validatorOf(event.topic)
+  const ofTopic: Finding[] = []
+  // Who has written a schema of it knows the topic, whatever Genesys lists.
+  if (validator === null && event.marks.includes('topic.unknown')) ofTopic.push({ class: 'unknown_topic', path: '', detail: null })
+  if (event.marks.includes('topic.mismatch')) ofTopic.push({ class: 'topic_mismatch', path: '', detail: null })
   if (validator === null) return ofTopic.length === 0 ? FITS : ofTopic
   const body = given ?? bodyOf(event)
   const ofBody = body === undefined ? (hasNoBody(event) ? NO_BODY : FITS) : validator(body)

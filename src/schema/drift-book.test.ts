@@ -47,6 +47,12 @@ test('a finding has a count, its first and last time, and the newest event as sa
   assert.deepEqual([report.events, [...report.topics]], [3, [[TOPIC, 3]]], 'a duplicate is not counted')
 })
 
+test('a topic with a schema is shown as it is, any other only as far as it looks like one', () => {
+  const book = new DriftBook({ schemaOf: (topic) => (topic === 'acme.order.20261' ? {} : null) })
+  for (const topic of ['acme.order.20261', 'acme.order.20262']) feeder(book, topic)({})
+  assert.deepEqual([...book.report().topics.keys()], ['acme.order.20261', 'acme.order.{key}'])
+})
+
 test('a field is gone after 99 % of 100 events and 50 without it, and says so when it is back', () => {
   const book = new DriftBook(OPTIONS)
   const feed = feeder(book)

@@ -64,7 +64,7 @@ export class DriftBook {
   feed(event: Event, findings: readonly Finding[], body: unknown): void {
     if (event.duplicateOf !== null) return
     this.#events++
-    const known = isKnownTopic(event.topic)
+    const known = isKnownTopic(event.topic) || this.#options.schemaOf(event.topic) !== null
     const book = this.#bookOf(known ? event.topic : shownTopic(event.topic, false), known)
     if (book === null) {
       this.#notListed.events++

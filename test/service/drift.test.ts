@@ -83,6 +83,12 @@ test('a new field and a new value are reported within a second, and delivered; a
   })
   assert.equal(redriven.status, 200)
   await until('redriven', () => service.delivered().length === 5)
+  const told = await until('the end of it', async () => {
+    const route = (await service.get(`/v1/events/${refused}`)).routes[0] as unknown as { outcome: string; stages: object[] }
+    return route.outcome === 'delivered' && route
+  })
+  const why = 'new_field transferReason; redriven, and not judged again'
+  assert.deepEqual(told.stages[1], { stage: 'validate', outcome: 'keep', reason: why, derived: false })
 
   await service.stop()
   const again = await running(t, { dir })
@@ -131,4 +137,33 @@ test('no content of events is in the report', async (t) => {
   await until('judged', async () => (await driftOf(service)).length > 0)
   const text = JSON.stringify(await driftOf(service))
   for (const secret of ['5551234567', 'ann', 'Ann']) assert.ok(!text.includes(secret), text)
+})
+
+test('a topic of a bus of your own is known by its schema, and may have a policy once it was seen', async (t) => {
+  const dir = folder(t)
+  mkdirSync(join(dir, 'schemas'))
+  const own = { 'x-genesys-topic': 'acme.order.created', 'x-version': '1', properties: { total: { type: 'number' } } }
+  writeFileSync(join(dir, 'schemas', 'order.schema.json'), JSON.stringify(own))
+  const service = await running(t, { dir, config: { schemas: { dir: 'schemas' } } })
+  const send = (topic: string, body: object): Promise<unknown> =>
+    service.send(bytesOf(envelope({ id: JSON.stringify([topic, body]), topic, topicName: topic, body })))
+  await send('acme.order.created', { total: 1 })
+  await send('acme.order.created', { total: 'many', colour: 'red' })
+  await send('acme.order.cancelled', { total: 1 })
+  const found = await until('the report', async () => {
+    const drift = (await driftOf(service)) as readonly (Drift & { topic: string })[]
+    return drift.length >= 3 && drift
+  })
+  assert.deepEqual(found.map(({ topic, class: name, path }) => `${topic} ${name} ${path}`).toSorted(), [
+    'acme.order.cancelled unknown_topic ',
+    'acme.order.created changed_type total',
+    'acme.order.created new_field colour',
+  ])
+  const flag = (topic: string): Promise<{ readonly status: number; readonly json: Json }> =>
+    service.ask('/v1/flags', put({ flag: 'schema.policy', topic, class: '*', value: 'tag', by: 'ann' }))
+  for (const topic of ['acme.order.created', 'acme.order.cancelled', 'acme.never.*']) assert.equal((await flag(topic)).status, 200, topic)
+  const version = await service.ask('/v1/flags', put({ flag: 'schema.version', topic: 'acme.order.created', value: '1', by: 'ann' }))
+  assert.equal(version.status, 200)
+  const never = await flag('acme.never.seen')
+  assert.deepEqual([never.status, never.json.code, /acme\.\*/.test(never.json.hint)], [404, 'topic.unknown', true], never.json.hint)
 })

@@ -45,7 +45,13 @@ async function listRecords(context: Context, options: ListOptions): Promise<void
     return printJson(context, { records: whole, cursor })
   }
   const paint = paintFor(context)
-  if (records.length === 0) note(context, 'the quarantine is empty')
+  if (records.length === 0) {
+    note(context, 'the quarantine is empty')
+    // Events that a policy of drift quarantined are events, and somewhere else.
+    const query = { reason: 'validate.quarantined', limit: 1 }
+    const letters = numberOf(await client.get('/v1/deadletters', query, context.signal), 'total') ?? 0
+    if (letters > 0) note(context, `${count(letters, 'event')} quarantined by policy: trunkline deadletters --reason validate.quarantined`)
+  }
   for (const record of records) {
     print(
       context,
