@@ -49,7 +49,7 @@ export function count(number: number, noun: string): string {
 /** Lines of aligned columns under a heading; cells are escaped, null is a dash, the last column is not padded. */
 export function table(heading: readonly string[], rows: readonly (readonly (string | null)[])[]): string[] {
   const lines = [heading, ...rows].map((row) => row.map((cell) => escapeText(cell ?? '-')))
-  const widths = heading.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+  const widths = heading.map((_, column) => lines.reduce((width, line) => Math.max(width, (line[column] ?? '').length), 0))
   return lines.map((line) => line.map((cell, column) => (column === line.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  '))
 }
 

@@ -14,6 +14,8 @@ const SUBJECTS: FlagSubjects = {
   nearestTopics: (topic) => (topic === TOPIC ? [] : [TOPIC]),
 }
 
+const unwarned = (): void => assert.fail('a row was called damaged')
+
 function ledgerFile(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'trunkline-flags-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
@@ -23,7 +25,7 @@ function ledgerFile(t: TestContext): string {
 test('a flag holds over a restart, and every change is on record with who and when', (t) => {
   const file = ledgerFile(t)
   const first = new Ledger(file)
-  const flags = new Flags(sqliteFlags(first))
+  const flags = new Flags(sqliteFlags(first, unwarned))
   assert.equal(flags.get({ flag: 'route.paused', route: 'crm' }), null)
   flags.set({ flag: 'route.paused', route: 'crm' }, true, 'ann', 1_000)
   flags.set({ flag: 'schema.policy', topic: TOPIC, class: 'new_field' }, 'quarantine', 'ben', 2_000)
@@ -32,7 +34,7 @@ test('a flag holds over a restart, and every change is on record with who and wh
   first.close()
 
   const second = new Ledger(file)
-  const again = new Flags(sqliteFlags(second))
+  const again = new Flags(sqliteFlags(second, unwarned))
   assert.deepEqual(again.list(), [{ flag: 'schema.policy', topic: TOPIC, class: 'new_field', value: 'quarantine', by: 'ben', atMs: 2_000 }])
   assert.equal(again.get({ flag: 'route.paused', route: 'crm' }), null)
   assert.deepEqual(
@@ -49,7 +51,7 @@ test('a flag holds over a restart, and every change is on record with who and wh
 
 test('what a flag is already is no change, and nobody is told', (t) => {
   const ledger = new Ledger(ledgerFile(t))
-  const flags = new Flags(sqliteFlags(ledger))
+  const flags = new Flags(sqliteFlags(ledger, unwarned))
   const told: FlagChange[] = []
   flags.onChange((change) => told.push(change))
   const name = { flag: 'route.paused', route: 'crm' } as const
@@ -66,7 +68,7 @@ test('what a flag is already is no change, and nobody is told', (t) => {
 
 test('a change is told after it is durable, and not at all when it could not be stored', (t) => {
   const ledger = new Ledger(ledgerFile(t))
-  const store = sqliteFlags(ledger)
+  const store = sqliteFlags(ledger, unwarned)
   const told: FlagChange[] = []
   let broken = false
   const flags = new Flags({
@@ -117,4 +119,28 @@ test('what a flag may name is checked, and the answer says what would be right',
     name: { flag: 'route.paused', route: 'crm' },
     value: null,
   })
+})
+
+test('a damaged row is left out and said; the others hold', (t) => {
+  const ledger = new Ledger(ledgerFile(t))
+  const flags = new Flags(sqliteFlags(ledger, unwarned))
+  flags.set({ flag: 'route.paused', route: 'crm' }, true, 'ann', 1)
+  flags.set({ flag: 'route.paused', route: 'lake' }, true, 'ann', 2)
+  ledger.run(`UPDATE flags SET value = '{junk' WHERE key = 'route.paused crm'`)
+  ledger.run(`UPDATE flag_changes SET name = '{junk' WHERE id = 1`)
+  const said: string[] = []
+  const again = new Flags(sqliteFlags(ledger, (code) => said.push(code)))
+  assert.deepEqual(
+    again.list().map((flag) => flag.flag === 'route.paused' && flag.route),
+    ['lake'],
+  )
+  assert.equal(again.changes(10).length, 1)
+  assert.deepEqual(said, ['flag.unreadable', 'flag.unreadable'])
+  ledger.close()
+})
+
+test('a value of any shape is refused with a short text', () => {
+  let deep: unknown = 1
+  for (let i = 0; i < 50_000; i++) deep = [deep]
+  assert.throws(() => readFlag({ flag: 'route.paused', route: 'crm', value: deep }, SUBJECTS), { code: 'flag.bad_value' })
 })

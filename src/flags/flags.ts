@@ -160,5 +160,6 @@ function unknownTopic(topic: string, what: string, subjects: FlagSubjects): Trun
 }
 
 function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
   return value === undefined ? 'missing' : (JSON.stringify(value) ?? String(value)).slice(0, 100)
 }

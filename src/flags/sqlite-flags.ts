@@ -7,14 +7,30 @@ export type FlagDatabase = { readonly db: DatabaseSync; durably(work: () => void
 
 const MAX_CHANGES = 10_000
 
-export function sqliteFlags(ledger: FlagDatabase): FlagStore {
+/** `warn` is told of rows that cannot be read; what they said does not hold then. */
+export function sqliteFlags(ledger: FlagDatabase, warn: (code: string, message: string) => void): FlagStore {
   const { db } = ledger
   const put = db.prepare('INSERT OR REPLACE INTO flags (key, name, value, by, at_ms) VALUES (?, ?, ?, ?, ?)')
   const remove = db.prepare('DELETE FROM flags WHERE key = ?')
   const record = db.prepare('INSERT INTO flag_changes (name, from_value, to_value, by, at_ms) VALUES (?, ?, ?, ?, ?)')
   const trim = db.prepare('DELETE FROM flag_changes WHERE id <= (SELECT max(id) FROM flag_changes) - ?')
+  const readable = <T>(row: Row, read: (row: Row) => T): T[] => {
+    try {
+      return [read(row)]
+    } catch {
+      warn(
+        'flag.unreadable',
+        'a row of the flags in ledger.db is damaged; it is left out, and the configuration holds for what it was about',
+      )
+      return []
+    }
+  }
   return {
-    load: () => db.prepare('SELECT name, value, by, at_ms FROM flags ORDER BY key').all().map(toFlag),
+    load: () =>
+      db
+        .prepare('SELECT name, value, by, at_ms FROM flags ORDER BY key')
+        .all()
+        .flatMap((row) => readable(row, toFlag)),
     put(change) {
       const { from, to, by, atMs, ...name } = change
       ledger.durably(() => {
@@ -25,7 +41,10 @@ export function sqliteFlags(ledger: FlagDatabase): FlagStore {
       })
     },
     changes: (limit) =>
-      db.prepare('SELECT name, from_value, to_value, by, at_ms FROM flag_changes ORDER BY id DESC LIMIT ?').all(limit).map(toChange),
+      db
+        .prepare('SELECT name, from_value, to_value, by, at_ms FROM flag_changes ORDER BY id DESC LIMIT ?')
+        .all(limit)
+        .flatMap((row) => readable(row, toChange)),
   }
 }
 

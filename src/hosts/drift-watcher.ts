@@ -97,8 +97,10 @@ export class DriftWatcher {
       this.#unseen += log.firstSeq - this.#position
       this.#position = log.firstSeq
     }
-    const { records, nextSeq, damaged } = await log.read(this.#position, READ_BYTES)
-    this.#unseen += damaged.length
+    const from = this.#position
+    const { records, nextSeq } = await log.read(from, READ_BYTES)
+    // What is damaged, and what retention took between the look and the read.
+    this.#unseen += nextSeq - from - records.length
     for (const [i, record] of records.entries()) {
       // A repetition was looked at when it came first.
       if (record.firstSeq < 0) this.#fold(record)
@@ -128,7 +130,8 @@ export class DriftWatcher {
     if (row === undefined) return null
     try {
       const kept = JSON.parse(String(row['value'])) as { position: number; unseen: number; report: unknown }
-      if (!Number.isSafeInteger(kept.position) || !Number.isSafeInteger(kept.unseen)) throw new Error('no position')
+      const within = Number.isSafeInteger(kept.position) && kept.position > 0 && kept.position <= this.#o.log.nextSeq
+      if (!within || !Number.isSafeInteger(kept.unseen) || kept.unseen < 0) throw new Error('its position is none of this log')
       this.#o.restore(kept.report)
       this.#unseen = kept.unseen
       return kept.position

@@ -35,3 +35,19 @@ test('gaps are listed newest first, page by page, and hold over a restart', () =
   assert.deepEqual(rest.gaps.at(-1), { id: 1, ...gap(0, 100) })
   second.close()
 })
+
+test('a damaged row still says when the gap was, and hides no other', () => {
+  const ledger = new Ledger(join(tempDir(), 'ledger.db'))
+  const book = new GapBook(ledger)
+  for (let i = 0; i < 3; i++) book.add(gap(i * 1_000, i * 1_000 + 100))
+  ledger.run(`UPDATE gaps SET gap = '{junk' WHERE id = 2`)
+  assert.deepEqual(
+    book.list({ limit: 10 }).gaps.map(({ fromMs, toMs, reason }) => [fromMs, toMs, reason]),
+    [
+      [2_000, 2_100, 'channel.closed'],
+      [1_000, 1_100, 'gap.unreadable'],
+      [0, 100, 'channel.closed'],
+    ],
+  )
+  ledger.close()
+})

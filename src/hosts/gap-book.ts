@@ -47,11 +47,22 @@ export class GapBook {
   /** Newest first. */
   list(page: { readonly limit: number; readonly cursor?: number }): { gaps: RecordedGap[]; cursor: string | null } {
     const rows = this.#ledger.all(
-      'SELECT id, gap FROM gaps WHERE id < ? ORDER BY id DESC LIMIT ?',
+      'SELECT id, source, from_ms, to_ms, gap FROM gaps WHERE id < ? ORDER BY id DESC LIMIT ?',
       page.cursor ?? Number.MAX_SAFE_INTEGER,
       page.limit + 1,
     )
-    const gaps = rows.slice(0, page.limit).map((row) => ({ id: Number(row['id']), ...(JSON.parse(String(row['gap'])) as Gap) }))
-    return { gaps, cursor: rows.length > page.limit ? String(gaps.at(-1)?.id) : null }
+    const shown = rows.slice(0, page.limit)
+    return { gaps: shown.flatMap(recorded), cursor: rows.length > page.limit ? String(shown.at(-1)?.['id']) : null }
+  }
+}
+
+/** The gap of a row. One whose text is damaged still has its source and its times. */
+function recorded(row: Readonly<Record<string, unknown>>): RecordedGap[] {
+  const id = Number(row['id'])
+  try {
+    return [{ id, ...(JSON.parse(String(row['gap'])) as Gap) }]
+  } catch {
+    const source = String(row['source'])
+    return [{ id, source, fromMs: Number(row['from_ms']), toMs: Number(row['to_ms']), reason: 'gap.unreadable', lost: [], filled: [] }]
   }
 }

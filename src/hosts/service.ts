@@ -141,7 +141,7 @@ async function run(
 
   const warn = (code: string, message: string): void => logger.warn({ code }, message)
   const info = (message: string): void => logger.info(message)
-  const flags = new Flags(sqliteFlags(ledger))
+  const flags = new Flags(sqliteFlags(ledger, warn))
   const validation = await Validation.open({ schemas: config.schemas, flags, warn })
   const gaps = new GapBook(ledger)
   const genesys = new Genesys({ config, log, ledger, gaps, warn, info })

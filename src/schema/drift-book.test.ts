@@ -157,5 +157,22 @@ test('property: a book that was written and read in between says the same', () =
 })
 
 test('a book of another version is begun anew', () => {
-  for (const json of [null, {}, { version: 99 }, 'text']) assert.equal(DriftBook.from(json, OPTIONS).report().events, 0)
+  const good = JSON.parse(JSON.stringify(new DriftBook(OPTIONS))) as Record<string, unknown>
+  assert.equal(DriftBook.from(good, OPTIONS).report().events, 0)
+  const entry = { class: 'new_field', path: 'a', detail: null, count: 1, firstSeenAtMs: 1, lastSeenAtMs: 1, sampleId: 'x', back: false }
+  const topic = (more: object): object => ({
+    topics: [{ topic: 't', events: 1, lastAtMs: 1, presence: null, entries: [{ ...entry, ...more }] }],
+  })
+  assert.equal(DriftBook.from({ ...good, ...topic({}) }, OPTIONS).report().drift.length, 1)
+  const bad = [
+    { version: 99 },
+    { events: 'many' },
+    { notListed: null },
+    { topics: {} },
+    topic({ path: {} }),
+    topic({ count: 'NaN' }),
+    topic({ class: 'x' }),
+  ]
+  for (const json of [null, {}, 'text', ...bad.map((more) => ({ ...good, ...more }))])
+    assert.throws(() => DriftBook.from(json, OPTIONS), JSON.stringify(json))
 })

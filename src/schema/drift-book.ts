@@ -10,7 +10,7 @@
 import type { Event } from '../event/event.ts'
 import { isKnownTopic } from '../event/topics.ts'
 import { FieldPresence, type Gap } from './field-presence.ts'
-import type { DriftClass, Finding } from './finding.ts'
+import { DRIFT_CLASSES, type DriftClass, type Finding } from './finding.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { shownTopic } from './naming.ts'
 
@@ -135,11 +135,10 @@ export class DriftBook {
     }
   }
 
-  /** What `toJSON` wrote; an empty book when it was written by another version of Trunkline, as the book can be made again. */
+  /** What `toJSON` wrote. Throws when it is something else, also when another version of Trunkline wrote it: the book can be made again. */
   static from(json: unknown, options: DriftBookOptions): DriftBook {
     const book = new DriftBook(options)
-    const written = json as WrittenBook | null
-    if (written?.version !== VERSION) return book
+    const written = readWritten(json)
     book.#events = written.events
     book.#notListed = { ...written.notListed }
     for (const { topic, events, lastAtMs, entries, presence } of written.topics) {
@@ -228,6 +227,45 @@ type WrittenBook = {
 }
 
 const VERSION = 1
+
+/** Checks what is read back field by field: a report that is served must not be made of what somebody wrote into a row. */
+function readWritten(json: unknown): WrittenBook {
+  const written = json as Partial<WrittenBook> | null
+  if (typeof written !== 'object' || written === null) throw new Error('it is no report')
+  if (written.version !== VERSION) throw new Error('another version of Trunkline wrote it')
+  const { events, notListed, topics } = written
+  const whole =
+    isCount(events) &&
+    isCount(notListed?.events) &&
+    isCount(notListed?.findings) &&
+    Array.isArray(topics) &&
+    (topics as unknown[]).every((topic) => isTopic(topic as WrittenBook['topics'][number]))
+  if (!whole) throw new Error('it is damaged')
+  return written as WrittenBook
+}
+
+function isTopic(topic: Partial<WrittenBook['topics'][number]> | null): boolean {
+  if (typeof topic !== 'object' || topic === null) return false
+  const { entries } = topic
+  return (
+    typeof topic.topic === 'string' &&
+    isCount(topic.events) &&
+    isCount(topic.lastAtMs) &&
+    (topic.presence === null || typeof topic.presence === 'object') &&
+    Array.isArray(entries) &&
+    (entries as unknown[]).every((entry) => isEntry(entry as Partial<Entry> | null))
+  )
+}
+
+function isEntry(entry: Partial<Entry> | null): boolean {
+  if (typeof entry !== 'object' || entry === null) return false
+  const { path, detail, count, firstSeenAtMs, lastSeenAtMs, sampleId, back } = entry
+  const texts = typeof path === 'string' && typeof sampleId === 'string' && (detail === null || typeof detail === 'string')
+  const numbers = isCount(count) && isCount(firstSeenAtMs) && isCount(lastSeenAtMs)
+  return texts && numbers && typeof back === 'boolean' && DRIFT_CLASSES.some((drift) => drift === entry.class)
+}
+
+const isCount = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 
 function keyOf(drift: DriftClass, path: string, detail: string | null): string {
   return `${drift} ${path} ${detail ?? ''}`

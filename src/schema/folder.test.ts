@@ -79,6 +79,12 @@ test('a file that is no schema is a problem that names file and place; its neigh
     'a-good.schema.json': own({ a: { type: 'string' } }),
     'comma.schema.json': '{\n  "title": "x",\n  "type": "object",\n}',
     'cut.schema.json': '{"title": "x", "type": "obj',
+    'depends.schema.json': {
+      title: 'x',
+      type: 'object',
+      properties: { a: {}, s: {} },
+      dependencies: { a: { properties: { s: { type: 'string', pattern: '^(a+)+$' } } } },
+    },
     'empty.schema.json': '',
     'list.schema.json': '[1]',
     'loop.schema.json': { title: 'x', type: 'object', anyOf: [{ $ref: '#' }] },
@@ -106,6 +112,7 @@ test('a file that is no schema is a problem that names file and place; its neigh
     big: /^schema\.too_large: big\.schema\.json has 1048577 bytes/,
     comma: /^schema\.not_json: comma\.schema\.json .*line 4, column 1$/,
     cut: /^schema\.not_json: .*its end; it was cut off$/,
+    depends: /^schema\.not_a_schema: .*#\/dependencies uses "dependencies", which is not supported/,
     empty: /^schema\.not_json/,
     folder: /^schema\.unreadable: .*no regular file/,
     link: /^schema\.unreadable: .*no regular file/,
@@ -122,6 +129,26 @@ test('a file that is no schema is a problem that names file and place; its neigh
   assert.deepEqual(Object.keys(said).toSorted(), Object.keys(expected).toSorted())
   for (const [name, pattern] of Object.entries(expected)) assert.match(said[name]!, pattern)
   assert.ok(problems.every(({ hint }) => hint !== ''))
+})
+
+test('a regular expression gets in by no keyword, whatever it stands in', async (t) => {
+  const hidden = { type: 'object', properties: { s: { type: 'string', pattern: '^(a+)+$' } } }
+  const keywords = [
+    ...['dependencies', 'dependentSchemas', 'patternProperties', '$defs', 'definitions', 'properties'].map((name) => ({
+      [name]: { a: hidden },
+    })),
+    ...['unevaluatedProperties', 'unevaluatedItems', 'additionalProperties', 'additionalItems', 'items', 'contains'].map((name) => ({
+      [name]: hidden,
+    })),
+    ...['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items'].map((name) => ({ [name]: [hidden] })),
+    ...['not', 'if', 'then', 'else', 'propertyNames', 'contentSchema', 'somethingNew'].map((name) => ({ [name]: hidden })),
+  ]
+  const dir = folderWith(
+    t,
+    Object.fromEntries(keywords.map((more, i) => [`k${i}.schema.json`, { title: `t${i}`, type: 'object', ...more }])),
+  )
+  const { schemas, problems } = await loadSchemas(dir)
+  assert.deepEqual([schemas.map(({ schema }) => schema), problems.length], [[], keywords.length])
 })
 
 test('a folder that is not there is one problem', async () => {

@@ -5,6 +5,7 @@
  * - `pattern`, `patternProperties`, and `propertyNames`, `uniqueItems`: a regular expression can take longer than the age of
  *   the sun for forty characters, and comparing every item with every other a minute for one body. Leaving such a keyword
  *   out silently would be a lie, and drift is about names and types.
+ * - a keyword that is not known here: `dependencies` and the like hold schemas of their own, which would be run unread.
  * - a `$ref` that leads out of the file, or nowhere: nothing is fetched.
  * - a schema that leads back into itself through anyOf, oneOf, allOf, not or if, or branches more than `MAX_BRANCHES` times:
  *   the work would double with each level of the body.
@@ -43,6 +44,28 @@ const REFUSED: readonly string[] = [
   '$async',
   '$data',
 ]
+/** Everything that is walked here, or says nothing that takes time. A keyword that is in neither list is refused: it may hold schemas. */
+const ALLOWED: ReadonlySet<string> = new Set([
+  ...[
+    '$schema',
+    '$id',
+    'id',
+    '$comment',
+    '$anchor',
+    'title',
+    'description',
+    'default',
+    'examples',
+    'example',
+    'deprecated',
+    'readOnly',
+    'writeOnly',
+  ],
+  ...['$ref', 'definitions', '$defs', 'type', 'enum', 'const', 'format', 'nullable', 'required', 'properties', 'additionalProperties'],
+  ...['items', 'additionalItems', 'contains', 'allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else'],
+  ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength'],
+  ...['minItems', 'maxItems', 'minContains', 'maxContains', 'minProperties', 'maxProperties'],
+])
 const TYPES: readonly string[] = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']
 const NAMED: readonly string[] = ['properties', 'definitions', '$defs']
 const NESTED: readonly string[] = ['items', 'additionalProperties', 'additionalItems', 'contains']
@@ -70,6 +93,11 @@ function refusedAt(walk: Walk, value: unknown, place: string, depth: number): Re
 }
 
 function refusedHere(walk: Walk, schema: JsonSchema, place: string): Refusal | null {
+  const odd = Object.keys(schema).find((keyword) => !ALLOWED.has(keyword) && !REFUSED.includes(keyword) && !keyword.startsWith('x-'))
+  if (odd !== undefined) {
+    const hint = 'Take it out. What is not known here could hold what must not be run; a note of your own may be called "x-...".'
+    return { place: `${place}/${pointer(odd)}`, message: `uses ${JSON.stringify(odd.slice(0, 60))}, which is not supported`, hint }
+  }
   const refused = REFUSED.find((keyword) => schema[keyword] !== undefined)
   if (refused !== undefined) {
     const hint = 'It could make the validation of one event take for ever. Leave it out; drift is about names, types and known values.'
@@ -77,9 +105,13 @@ function refusedHere(walk: Walk, schema: JsonSchema, place: string): Refusal | n
   }
   const { type, $ref } = schema
   const types: readonly unknown[] = type === undefined ? [] : Array.isArray(type) ? type : [type]
-  const odd = types.find((name) => typeof name !== 'string' || !TYPES.includes(name))
-  if (odd !== undefined)
-    return { place: `${place}/type`, message: `has the type ${JSON.stringify(odd).slice(0, 60)}`, hint: `Types are: ${TYPES.join(', ')}.` }
+  const oddType = types.find((name) => typeof name !== 'string' || !TYPES.includes(name))
+  if (oddType !== undefined)
+    return {
+      place: `${place}/type`,
+      message: `has the type ${JSON.stringify(oddType).slice(0, 60)}`,
+      hint: `Types are: ${TYPES.join(', ')}.`,
+    }
   if ($ref !== undefined && (typeof $ref !== 'string' || resolveRef(walk.root, $ref) === null)) {
     const hint = 'Only "#", "#/definitions/NAME" and "#/$defs/NAME" of the same file can be referred to.'
     return { place: `${place}/$ref`, message: `refers to ${JSON.stringify($ref).slice(0, 100)}, which is not in the file`, hint }
