@@ -14,7 +14,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const OURS = manifestIn(ROOT)
 
 /** The public surface. A change here is a change for users. */
-const PUBLIC = { '.': ['defineConfig'], './lambda': ['defineConfig', 'memoryStore', 'sqs'], './stores/sqlite': ['sqliteStore'] }
+const PUBLIC = {
+  '.': ['defineConfig'],
+  // Types only.
+  './events': [],
+  './lambda': ['defineConfig', 'memoryStore', 'sqs'],
+  './schemas': ['shippedSchemas'],
+  './stores/sqlite': ['sqliteStore'],
+}
 
 let installed: Installed
 before(() => {
@@ -40,12 +47,20 @@ test('the tarball holds built code, the command, licence and readme, and is smal
   const files = readdirSync(installed.package, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(installed.package.length + 1))
-  const expected = /^(?:bin\/trunkline\.js|dist\/.+\.(?:js|d\.ts)|LICENSE|README\.md|package\.json)$/
+  const expected =
+    /^(?:bin\/trunkline\.js|dist\/.+\.(?:js|d\.ts)|dist\/schema\/genesys\/(?:README\.md|.+\.schema\.json)|LICENSE|README\.md|package\.json)$/
   assert.deepEqual(
     files.filter((file) => !expected.test(file) || /\.test\.|\/testing\/|\/_/.test(file)),
     [],
   )
-  for (const file of ['LICENSE', 'README.md', 'bin/trunkline.js', 'dist/cli/main.js', 'dist/log/writer-thread.js'])
+  for (const file of [
+    'LICENSE',
+    'README.md',
+    'bin/trunkline.js',
+    'dist/cli/main.js',
+    'dist/log/writer-thread.js',
+    'dist/sinks/function-worker.js',
+  ])
     assert.ok(files.includes(file), file)
   const packedBytes = statSync(installed.tarball).size
   assert.ok(packedBytes < 1024 ** 2, `${packedBytes} bytes packed`)
