@@ -17,8 +17,30 @@ export async function configOf(context: Context, flags: ConfigFlags): Promise<Co
   return null
 }
 
+export type ConfigCheck = {
+  /** Null when something is wrong with the configuration itself. */
+  readonly config: Config | null
+  readonly errors: readonly Shown[]
+  readonly warnings: readonly ConfigError[]
+}
+
+/** Everything that is wrong with the configuration and with the files it names. What user code does when it runs is not known here. */
+export async function checkedConfig(context: Context, flags: ConfigFlags): Promise<ConfigCheck> {
+  const { loadConfig } = await import('../config/load.ts')
+  const result = await loadConfig({ cwd: context.io.cwd, env: context.io.env, flags, mustExist: true })
+  const { warnings } = result
+  if ('errors' in result) return { config: null, errors: result.errors, warnings }
+  const { config } = result
+  if (config.schemas.dir === null) return { config, errors: [], warnings }
+  const { loadSchemas } = await import('../schema/folder.ts')
+  const { problems } = await loadSchemas(config.schemas.dir)
+  return { config, errors: problems.map((problem) => ({ ...problem, path: 'schemas.dir' })), warnings }
+}
+
+type Shown = Omit<ConfigError, 'code'> & { readonly code: string }
+
 /** `file: path: message`, and the fix below it. */
-function printConfigError(context: Context, error: ConfigError, kind: string): void {
+export function printConfigError(context: Context, error: Shown, kind: 'warning: ' | ''): void {
   const place = [error.file, error.path].filter((part) => part !== null && part !== '').map((part) => `${part}: `)
   note(context, escapeText(`${kind}${place.join('')}${error.message} [${error.code}]`))
   note(context, `  fix: ${escapeText(error.hint)}`)

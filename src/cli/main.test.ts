@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { folder, run } from './_test-io.ts'
@@ -102,6 +102,28 @@ test('every configuration error is printed with file, path and fix, and nothing 
     [false, ['["a\\u001b[2J"]', 'http.port', 'rotues'].toSorted()],
   )
   assert.ok(!existsSync(join(cwd, '.trunkline')))
+})
+
+test('config check also looks at the files that are named: schemas that are none, a folder that is not there', async (t) => {
+  const cwd = folder(t)
+  const write = (name: string, value: unknown): void => writeFileSync(join(cwd, name), JSON.stringify(value))
+  write('trunkline.config.json', { schemas: { dir: 'schemas' } })
+  const check = (): ReturnType<typeof run> => run(['config', 'check'], { cwd })
+  assert.match(
+    (await check()).err,
+    /schemas\.dir: the folder of schemas cannot be read \(ENOENT\) \[schema\.folder\]\n {2}fix: Make the folder/,
+  )
+  mkdirSync(join(cwd, 'schemas'))
+  assert.match((await check()).out, /: ok, 1 route \(out\)/)
+  write('schemas/fine.schema.json', { 'x-genesys-topic': 'acme.order', type: 'object' })
+  write('schemas/none.schema.json', { type: 'object' })
+  const broken = await check()
+  assert.deepEqual([broken.code, broken.out], [2, ''])
+  assert.match(broken.err, /none\.schema\.json: schemas\.dir: .* \[schema\.no_topic\]/)
+  const { ok, errors } = JSON.parse((await run(['config', 'check', '--json'], { cwd })).out) as { ok: boolean; errors: object[] }
+  assert.deepEqual([ok, errors.map((error) => Object.keys(error).toSorted())], [false, [['code', 'file', 'hint', 'message', 'path']]])
+  const show = await run(['config'], { cwd })
+  assert.deepEqual([show.code, show.err], [0, ''], 'a service starts without them')
 })
 
 test('config masks secrets and says where each value comes from', async (t) => {

@@ -19,6 +19,8 @@ export const CONFIG_CODES = {
   'config.bad_name': 'A route name outside `[a-z][a-z0-9-]{0,40}`.',
   'config.bad_url': 'A sink address that is no http or https URL, or carries credentials.',
   'config.missing_secret': 'An `env:NAME` or `file:PATH` that names nothing that can be read.',
+  'config.missing_file':
+    'Only of `config check`: a file that an option names does not exist. A service starts, and the events of that route wait for it.',
   'config.bad_topic': 'A topic entry that can match nothing.',
   'config.topic_unknown': 'Warning: a topic that Genesys does not list, as on a bus of your own; only events that carry it match.',
   'config.topic_with_id': 'Warning: a topic with a real id where topics have the literal `{id}`; no event matches it.',

@@ -182,6 +182,26 @@ test('a package in the reach of the file wins', async (t) => {
   assert.equal((await loaded({ cwd, env: {} })).http.port, 77)
 })
 
+test('a file that an option names must be there only where that is asked', async (t) => {
+  const config = {
+    routes: { crm: { sink: { type: 'function', module: 'crm.ts' } }, wfm: { sink: { type: 'function', module: 'folder' } } },
+  }
+  const cwd = folder(t, { 'trunkline.config.json': JSON.stringify(config), 'folder/x': '' })
+  await loaded({ cwd, env: {} })
+  const result = await loadConfig({ cwd, env: {}, mustExist: true })
+  assert.deepEqual(
+    'errors' in result && result.errors.map(({ code, path, message }) => [code, path, message.includes(join(cwd, 'crm.ts'))]),
+    [
+      ['config.missing_file', 'routes.crm.sink.module', true],
+      ['config.missing_file', 'routes.wfm.sink.module', false],
+    ],
+  )
+  writeFileSync(join(cwd, 'crm.ts'), 'not even code')
+  rmSync(join(cwd, 'folder'), { recursive: true })
+  writeFileSync(join(cwd, 'folder'), '')
+  assert.ok('config' in (await loadConfig({ cwd, env: {}, mustExist: true })))
+})
+
 function folder(t: TestContext, files: Record<string, string>): string {
   const root = mkdtempSync(join(tmpdir(), 'trunkline-config-'))
   t.after(() => rmSync(root, { recursive: true }))

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import type { TrunklineError } from '../errors.ts'
@@ -24,6 +24,8 @@ export type LoadOptions = {
   readonly file?: string | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly flags?: ConfigFlags
+  /** A file that an option names and that is missing is an error. A service does without until it is there. */
+  readonly mustExist?: boolean
 }
 
 /** The effective configuration, or every error found; it rejects for nothing that a user can do. */
@@ -41,6 +43,7 @@ export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
     env,
     flags,
     readFile: (path) => readFileSync(path, 'utf8'),
+    ...(options.mustExist === true ? { fileExists: (path) => existsSync(path) && statSync(path).isFile() } : {}),
     knownTopics: KNOWN_TOPICS,
     nearestTopics,
     topicTemplateOf: (name) => templateOf(name).topic,

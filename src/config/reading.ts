@@ -25,6 +25,8 @@ export type ConfigContext = {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Reads a text file by absolute path; throws when it cannot. */
   readFile(path: string): string
+  /** Whether there is such a file. Left out where a file that is missing may still come. */
+  fileExists?(path: string): boolean
   readonly flags?: ConfigFlags
   readonly knownTopics: readonly string[]
   /** The `n` known topics most like `name`, nearest first. */

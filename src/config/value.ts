@@ -112,7 +112,12 @@ function readPath(option: Option, place: Place, reading: Reading): Accepted | nu
   const { value, origin } = place.given
   const thing = `the path of a ${option.type}`
   if (typeof value !== 'string') return wrongType('a path', `Write ${thing} in quotes.`, option, place, reading)
-  if (value !== '' && !value.includes('\0')) return { value: resolve(origin === 'file' ? reading.folder : reading.context.cwd, value) }
+  if (value !== '' && !value.includes('\0')) {
+    const path = resolve(origin === 'file' ? reading.folder : reading.context.cwd, value)
+    if (option.type === 'file' && reading.context.fileExists?.(path) === false)
+      report(reading, place, 'config.missing_file', `is ${path}, and there is no such file.`, 'Write the file, or correct the path.')
+    return { value: path }
+  }
   report(reading, place, 'config.bad_value', `must be ${thing}, but is empty or contains a NUL.`, `Write ${thing}.`)
   return null
 }

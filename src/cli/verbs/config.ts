@@ -8,7 +8,7 @@ import { note, print, printJson, type Context } from '../context.ts'
 import { USAGE } from '../failure.ts'
 import { clientOf } from '../client.ts'
 import { count, instant, table } from '../format.ts'
-import { configOf } from '../loading.ts'
+import { checkedConfig, configOf, printConfigError } from '../loading.ts'
 import { wholeNumber, withClient, withExamples, withJson, type ClientOptions } from '../options.ts'
 import { fieldOf, listOf, numberOf, textOf } from '../read.ts'
 import { escapeLines, safe } from '../text.ts'
@@ -23,7 +23,7 @@ export function configCommand(context: Context): Command {
     .description('show the effective configuration (the default)')
     .action((options: Options) => showConfig(context, options))
   const check = withOptions(new Command('check'))
-    .description('check the configuration and say everything that is wrong with it; exit code 2 when something is')
+    .description('check the configuration and the files it names, and say everything that is wrong; exit code 2 when something is')
     .action((options: Options) => checkConfig(context, options))
   withExamples(show, 'trunkline config show --json')
   withExamples(check, 'trunkline config check', 'trunkline config check --config deploy/trunkline.config.ts')
@@ -68,15 +68,12 @@ async function showConfig(context: Context, options: Options): Promise<void> {
 }
 
 async function checkConfig(context: Context, options: Options): Promise<void> {
-  if (options.json === true) {
-    const { loadConfig } = await import('../../config/load.ts')
-    const result = await loadConfig({ cwd: context.io.cwd, env: context.io.env, flags: options })
-    const errors = 'errors' in result ? result.errors : []
-    context.exitCode = errors.length === 0 ? context.exitCode : USAGE
-    return printJson(context, { ok: errors.length === 0, errors, warnings: result.warnings })
-  }
-  const config = await configOf(context, options)
-  if (config !== null) print(context, saysOk(config))
+  const { config, errors, warnings } = await checkedConfig(context, options)
+  if (errors.length > 0) context.exitCode = USAGE
+  if (options.json === true) return printJson(context, { ok: errors.length === 0, errors, warnings })
+  for (const warning of warnings) printConfigError(context, warning, 'warning: ')
+  for (const error of errors) printConfigError(context, error, '')
+  if (config !== null && errors.length === 0) print(context, saysOk(config))
 }
 
 async function listFlags(context: Context, options: ListOptions): Promise<void> {
