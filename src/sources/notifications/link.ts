@@ -62,6 +62,7 @@ export class Link {
   #resumedAtMs: number | null = null
   #paused = false
   #broken = false
+  #evicted = false
   #commands = 0
 
   private constructor(o: LinkOptions, channel: Channel) {
@@ -88,10 +89,11 @@ export class Link {
       begun(link)
       subscribed(await link.#addByRest(topics))
     } catch (error) {
+      const closed = !link.live
       link.#end('channel.closed')
-      throw error
+      throw closed ? closedAtOnce(link.evicted) : error
     }
-    if (!link.live) throw closedAtOnce()
+    if (!link.live) throw closedAtOnce(link.evicted)
     link.#subscribedAtMs = link.#lastFrameAtMs = o.clock.nowMs()
     link.ping()
     const life = channel.expiresAtMs - createdAtMs
@@ -115,6 +117,11 @@ export class Link {
 
   get channelId(): string {
     return this.#channel.id
+  }
+
+  /** Whether Genesys said that there is no such channel. */
+  get evicted(): boolean {
+    return this.#evicted
   }
 
   /** Whether it may still prove more: it is open, and has all its topics. */
@@ -294,6 +301,7 @@ export class Link {
 
   #end(why: Attention): void {
     if (!this.live) return
+    this.#evicted = why === 'channel.evicted'
     this.#ended.abort()
     this.#socket?.close()
     this.#attention.resolve(why)
@@ -352,10 +360,10 @@ const DAY_MS = 86_400_000
 /** A channel said to end sooner was given no time worth believing. */
 const MIN_LIFE_MS = 600_000
 
-function closedAtOnce(): TrunklineError {
+function closedAtOnce(evicted: boolean): TrunklineError {
   return new TrunklineError(
-    'notifications.connect_failed',
-    'Genesys closed the notification WebSocket as soon as it was open.',
+    evicted ? 'notifications.channel_gone' : 'notifications.connect_failed',
+    evicted ? 'Genesys has removed the channel.' : 'Genesys closed the notification WebSocket as soon as it was open.',
     'It is tried again, ever more slowly. If it lasts: another program may be using the same OAuth client, which allows 20 channels.',
   )
 }

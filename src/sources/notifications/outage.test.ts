@@ -35,6 +35,9 @@ test('while the sockets are refused there is an open gap and a warning every few
     assert.ok(gap !== undefined && gap.fromMs <= fromMs && gap.fromMs > fromMs - 20_000)
     assert.deepEqual(it.gaps, [], 'it is on record when it is over')
   }
+  const channels = it.genesys.count('createChannel')
+  assert.ok(channels <= 8, `${channels} channels in an hour: Genesys allows 20, and others may need some`)
+  assert.ok(it.genesys.connections + it.genesys.count('channelExists') <= 60, 'few calls')
   assert.ok(told.length >= 10 && told.length <= 13, `told ${told.length} times an hour`)
   assert.match(it.said.at(-1) ?? '', /could not be opened.* It is tried again\. .* has not been wholly connected for \d+ min\.$/)
   const said = it.said.length
@@ -45,6 +48,18 @@ test('while the sockets are refused there is an open gap and a warning every few
   assert.equal(it.gaps.length, 1)
   assert.equal(it.said.length, said + 1)
   assert.match(it.said.at(-1) ?? '', /^genesys\.notifications is connected again, after 6[01] min\.$/)
+})
+
+test('a channel removed before it ever worked is replaced soon, whether or not sockets can be opened', async (t) => {
+  const it = await rig(t, { settings: PRESENCE, prepare: (genesys) => (genesys.mode = 'refuse') })
+  await it.source.start()
+  await it.playUntil('a channel', () => it.genesys.channels.size === 1)
+  it.genesys.channels.clear()
+  await it.playUntil('another channel', () => it.genesys.channels.size === 1, 3 * MINUTE_MS)
+  it.genesys.channels.clear()
+  it.genesys.mode = 'good'
+  await it.playUntil('it is connected', () => it.source.connected, 2 * MINUTE_MS)
+  assert.equal(it.genesys.count('createChannel'), 3)
 })
 
 test('a socket that fell silent is no connection from when it is noticed, and one again when it speaks', async (t) => {

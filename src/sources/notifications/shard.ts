@@ -71,8 +71,9 @@ export class Shard {
   /** Templates that were subscribed when the trouble began. */
   #had: readonly string[] = []
   #failures = 0
-  /** A channel whose socket could not be opened: tried again, as Genesys allows few channels. */
-  #fresh: { readonly of: FreshChannel; tries: number } | null = null
+  /** A channel that has not worked yet: tried again for a while, as Genesys allows few channels. */
+  #fresh: FreshChannel | null = null
+  #tries = 0
   #finishing = false
   #lastEventAtMs: number | null = null
   #counts = { events: 0, copies: 0, foreign: 0, frameTooLarge: 0, channelsOpened: 0 }
@@ -181,7 +182,6 @@ export class Shard {
   /** A new channel, proven to work; null when there is none. */
   async #open(): Promise<Link | null> {
     const begun = (link: Link): void => {
-      this.#fresh = null
       this.#counts.channelsOpened++
       this.#links.push(link)
       this.#copies.add(link)
@@ -192,13 +192,17 @@ export class Shard {
         this.#sync.note(states),
       )
       if (!(await link.working)) {
+        if (link.evicted) this.#fresh = null
         link.close()
         this.#problem('notifications.connect_failed', 'The WebSocket is open, but does not answer.')
         return null
       }
+      this.#fresh = null
       this.#adopt(link)
       return link
     } catch (error) {
+      // Another channel helps where it is not the connection that is at fault.
+      if (!(error instanceof TrunklineError && error.code === 'notifications.connect_failed')) this.#fresh = null
       if (error instanceof TrunklineError) this.#problem(error.code, error.message)
       else this.#problem('notifications.connect_failed', 'An unexpected failure.')
       return null
@@ -212,12 +216,15 @@ export class Shard {
 
   async #channel(): Promise<FreshChannel> {
     const { platform, clock, signal } = this.#o
-    if (this.#fresh === null || this.#fresh.tries >= MAX_TRIES) {
-      const createdAtMs = clock.nowMs()
-      this.#fresh = { of: { channel: await platform.createChannel(signal), createdAtMs }, tries: 0 }
+    const nowMs = clock.nowMs()
+    if (this.#fresh !== null && nowMs - this.#fresh.createdAtMs < FRESH_MS) {
+      const { channel } = this.#fresh
+      const isGone = ++this.#tries % TRIES_BETWEEN === 0 && !(await platform.channelExists(channel.id, signal).catch(() => true))
+      if (!isGone) return this.#fresh
     }
-    this.#fresh.tries++
-    return this.#fresh.of
+    this.#fresh = null
+    this.#tries = 0
+    return (this.#fresh = { channel: await platform.createChannel(signal), createdAtMs: nowMs })
   }
 
   #linkOptions(): LinkOptions {
@@ -339,8 +346,10 @@ const MAX_COPIES = 100_000
 /** Genesys puts an event on all channels within so long. */
 const COPIES_APART_MS = 5_000
 const MAX_ENDED = 8
-/** Sockets tried on one channel. */
-const MAX_TRIES = 5
+/** How long a channel that has not worked yet is tried: the fault may be its own. */
+const FRESH_MS = 10 * 60_000
+/** Attempts after which it is asked whether such a channel is still there. */
+const TRIES_BETWEEN = 5
 
 function aborted(signal: AbortSignal): Promise<null> {
   return new Promise((resolve) => {
