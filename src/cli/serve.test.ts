@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, readFileSync, statSync } from 'node:fs'
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { folder, run, testIo, type TestIo } from './_test-io.ts'
@@ -50,6 +50,24 @@ test('start tells where the token is, never the token, and client verbs find it'
   service.io.interrupt()
   service.io.interrupt()
   assert.match(service.io.err(), /exit now 1/)
+  assert.equal(await service.ended, 0)
+})
+
+test('the banner says which Genesys Cloud is called, and what for', { timeout: 30_000 }, async (t) => {
+  const cwd = folder(t)
+  const genesys = {
+    baseUrl: 'http://127.0.0.1:9/',
+    clientId: 'c',
+    clientSecret: 's',
+    notifications: { topics: ['v2.users.{id}.presence'] },
+  }
+  writeFileSync(join(cwd, 'trunkline.config.json'), JSON.stringify({ genesys, routes: { out: { sink: { type: 'file', dir: 'out' } } } }))
+  const service = await running(cwd, ['dev', '--no-simulate', '--port', '0', '--log-level', 'silent'])
+  while (!service.io.out().includes('  watch')) await new Promise(setImmediate)
+  assert.match(service.io.out(), /^ +genesys +http:\/\/127\.0\.0\.1:9, notifications of 1 topic$/m)
+  const html = await (await fetch(service.url)).text()
+  assert.match(html, /genesys\.notifications is <b>not connected<\/b>/)
+  service.io.interrupt()
   assert.equal(await service.ended, 0)
 })
 

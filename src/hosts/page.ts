@@ -4,13 +4,29 @@ export type PageFacts = {
   readonly mode: 'dev' | 'start'
   readonly tokenNeeded: boolean
   readonly simulating: boolean
-  readonly routes: readonly { readonly name: string; readonly topics: string; readonly sink: string }[]
+  readonly routes: readonly {
+    readonly name: string
+    readonly topics: string
+    readonly sink: string
+    readonly paused: boolean
+    readonly deadLetters: number
+  }[]
+  /** Sources that Trunkline connects to by itself. */
+  readonly sources: readonly { readonly name: string; readonly connected: boolean }[]
   readonly accepted: number
 }
 
 export function page(facts: PageFacts): string {
   const auth = facts.tokenNeeded ? ` \\\n  -H "authorization: Bearer $TRUNKLINE_TOKEN"` : ''
-  const rows = facts.routes.map((r) => `<tr><td>${text(r.name)}</td><td>${text(r.topics)}</td><td>${text(r.sink)}</td></tr>`).join('')
+  const rows = facts.routes
+    .map((r) => `<tr><td>${text(r.name)}</td><td>${text(r.topics)}</td><td>${text(r.sink)}</td><td>${stateOf(r)}</td></tr>`)
+    .join('')
+  const sources = facts.sources
+    .map(
+      ({ name, connected }) =>
+        `<p>${text(name)} is ${connected ? 'connected' : '<b>not connected</b>'}: <code>trunkline genesys status</code>.</p>`,
+    )
+    .join('')
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Trunkline</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -22,7 +38,7 @@ td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}code{back
 </style></head><body>
 <h1>Trunkline is running</h1>
 <p>Mode <b>${facts.mode}</b>${facts.simulating ? ', with a simulated call now and then' : ''}. ${facts.accepted} records accepted since start.</p>
-<h2>Routes</h2><table><tr><th>route</th><th>topics</th><th>sink</th></tr>${rows}</table>
+<h2>Routes</h2><table><tr><th>route</th><th>topics</th><th>sink</th><th></th></tr>${rows}</table>${sources}
 <h2>Send an event</h2>
 <pre>curl -s ${text(facts.url)}/v1/events${auth} \\
   -H 'content-type: application/json' \\
@@ -32,9 +48,36 @@ td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}code{back
 <pre>trunkline tail -n 20 --url ${text(facts.url)}
 trunkline explain EVENT_ID --url ${text(facts.url)}</pre>
 <p>In a clone, <code>npm run trunkline --</code> stands for <code>trunkline</code>.</p>
-<p>API: <code>/v1/events</code>, <code>/v1/events/{id}</code>, <code>/v1/deadletters</code>, <code>/v1/quarantine</code>, <code>/v1/stats</code>, <code>/healthz</code>, <code>/readyz</code>, <code>/metrics</code>.</p>
+<p>API: ${PATHS.map((path) => `<code>${path}</code>`).join(', ')}.</p>
 </body></html>
 `
+}
+
+/** What answers a GET. */
+const PATHS = [
+  '/v1/events',
+  '/v1/events/{id}',
+  '/v1/deadletters',
+  '/v1/deadletters/{route}/{id}',
+  '/v1/quarantine',
+  '/v1/quarantine/{id}',
+  '/v1/schemas',
+  '/v1/schemas/{topic}',
+  '/v1/schemas/drift',
+  '/v1/flags',
+  '/v1/flags/changes',
+  '/v1/gaps',
+  '/v1/directory',
+  '/v1/directory/{kind}',
+  '/v1/stats',
+  '/healthz',
+  '/readyz',
+  '/metrics',
+]
+
+function stateOf({ paused, deadLetters }: PageFacts['routes'][number]): string {
+  const dead = deadLetters === 0 ? [] : [`<b>${deadLetters} dead letter${deadLetters === 1 ? '' : 's'}</b>`]
+  return [...(paused ? ['paused'] : []), ...dead].join(', ')
 }
 
 const text = (value: string): string => value.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)

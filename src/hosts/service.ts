@@ -213,7 +213,10 @@ async function run(
           name: r.name,
           topics: r.topics?.join(', ') ?? 'all',
           sink: shownSink(r.sink),
+          paused: routes.get(r.name)?.paused === true,
+          deadLetters: ledger.deadLetters().get(r.name) ?? 0,
         })),
+        sources: tokenHash === null ? genesys.sources : [],
         accepted: log.counters.accepted,
       }),
   })

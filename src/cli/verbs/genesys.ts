@@ -7,6 +7,7 @@ import type { PlatformClient } from '../../genesys/platform-client.ts'
 import { paintFor, print, printJson, type Context } from '../context.ts'
 import { FAILED, problemOf } from '../failure.ts'
 import { count, timeOfDay } from '../format.ts'
+import { placeOf } from '../genesys-place.ts'
 import { configOf } from '../loading.ts'
 import { withExamples, withJson } from '../options.ts'
 import { fieldOf } from '../read.ts'
@@ -127,14 +128,6 @@ async function checked(call: string, purpose: string, run: () => Promise<string>
     const list = Array.isArray(permissions) ? permissions.filter((one) => typeof one === 'string') : []
     return { call, for: purpose, ok: false, found: null, problem: { code, message, hint, permissions: list } }
   }
-}
-
-/** Where the calls go: the base URL, or the region. */
-async function placeOf({ genesys }: Config): Promise<string> {
-  if (genesys.baseUrl !== null) return new URL(genesys.baseUrl).origin
-  const { regionOf } = await import('../../genesys/regions.ts')
-  const { aws, domain } = regionOf(genesys.region ?? '')
-  return `${domain} (${aws})`
 }
 
 const RECENT_MS = 600_000

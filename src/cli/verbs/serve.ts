@@ -9,6 +9,8 @@ import { shownSink } from '../../config/print.ts'
 import { dataDirOf, DEFAULT_URL } from '../client.ts'
 import { note, paintFor, print, printProblem, type Context } from '../context.ts'
 import { FAILED, problemOf } from '../failure.ts'
+import { count } from '../format.ts'
+import { placeOf } from '../genesys-place.ts'
 import { configOf } from '../loading.ts'
 import { boundNursery } from '../nursery.ts'
 import { escapeText, safe } from '../text.ts'
@@ -60,7 +62,8 @@ export async function serve(context: Context, mode: 'dev' | 'start', simulate: b
     boundNursery()
     const { startService } = await import('../../hosts/service.ts')
     const service = await startService({ config, mode, simulate, env: io.env, ...(logLevel === undefined ? {} : { logLevel }) })
-    announce(context, { config, mode, simulate, url: service.url, tokenMade: service.tokenFile !== null })
+    const genesys = await genesysOf(config)
+    announce(context, { config, mode, simulate, genesys, url: service.url, tokenMade: service.tokenFile !== null })
     interrupts.onFirst(() => {
       note(context, 'stopping: draining what is under way (again to stop at once)')
       service.stop().catch((error: unknown) => {
@@ -99,11 +102,13 @@ type Running = {
   readonly config: Config
   readonly mode: 'dev' | 'start'
   readonly simulate: boolean
+  /** Where Genesys Cloud is called, and what for; null where it is not. */
+  readonly genesys: string | null
   readonly url: string
   readonly tokenMade: boolean
 }
 
-function announce(context: Context, { config, mode, simulate, url, tokenMade }: Running): void {
+function announce(context: Context, { config, mode, simulate, genesys, url, tokenMade }: Running): void {
   const paint = paintFor(context)
   const row = (name: string, value: string): void => print(context, `  ${paint('dim', name.padEnd(10))} ${value}`)
   const token = (context.io.env['TRUNKLINE_TOKEN'] ?? '') !== ''
@@ -113,6 +118,7 @@ function announce(context: Context, { config, mode, simulate, url, tokenMade }: 
   row('data', escapeText(config.dataDir))
   for (const route of config.routes)
     row('route', safe`${route.name}: ${topicsOf(route)} -> ${sinkOf(route)}${route.paused ? ', paused' : ''}`)
+  if (genesys !== null) row('genesys', escapeText(genesys))
   if (mode === 'dev') row('simulator', simulate ? 'plays a call now and then (--no-simulate turns it off)' : 'off')
   if (token) row('token', 'the one in TRUNKLINE_TOKEN')
   else if (mode === 'start')
@@ -124,6 +130,14 @@ function announce(context: Context, { config, mode, simulate, url, tokenMade }: 
   if (config.file === null && mode === 'dev') row('', `${command} init writes a sample event, and a configuration to begin with`)
   row('watch', `${command} tail${at}`)
   if (context.io.stdout.isTTY) print(context, paint('dim', '  Ctrl-C stops it'))
+}
+
+/** Nothing is called without an OAuth client; whether what is configured works, `genesys status` and the log say. */
+async function genesysOf(config: Config): Promise<string | null> {
+  const { clientId, clientSecret, notifications } = config.genesys
+  const place = clientId === null || clientSecret === null ? null : await placeOf(config)
+  if (place === null) return null
+  return `${place}, ${notifications === null ? 'names only' : `notifications of ${count(notifications.topics.length, 'topic')}`}`
 }
 
 function topicsOf(route: RouteConfig): string {
