@@ -1,5 +1,5 @@
 /** What `schemas list`, `show` and `diff` do: over the shipped schemas and those of a folder, without any service. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { TrunklineError } from '../errors.ts'
 import type { SchemaChange } from '../schema/diff.ts'
@@ -97,7 +97,10 @@ type Found = { readonly registry: Registry; readonly problems: readonly object[]
 /** The shipped schemas and those of the folder, if one is named; what is wrong in it is said. */
 async function registryOf(context: Context, options: FolderOptions): Promise<Found> {
   const { Registry } = await import('../schema/registry.ts')
-  if (options.dir === undefined) return { registry: new Registry(), problems: [] }
+  if (options.dir === undefined) {
+    await noteConfig(context)
+    return { registry: new Registry(), problems: [] }
+  }
   const { loadSchemas } = await import('../schema/folder.ts')
   const { schemas, problems } = await loadSchemas(resolve(context.io.cwd, options.dir))
   for (const problem of problems) printProblem(context, problem)
@@ -120,6 +123,13 @@ function versionForgotten(topic: string, registry: Registry): TrunklineError {
       ? `Its versions are ${versions.join(', ')}.`
       : `There is only ${versions.join()}; --dir names a folder with others, which \`trunkline schemas pull\` writes.`,
   )
+}
+
+/** A configuration is code, which only verbs that run something load. Who has one may expect its schemas all the same. */
+async function noteConfig(context: Context): Promise<void> {
+  const { CONFIG_FILES } = await import('../config/load.ts')
+  const found = CONFIG_FILES.find((name) => existsSync(resolve(context.io.cwd, name)))
+  if (found !== undefined) note(context, `only the shipped schemas: ${found} is not read; --dir names the folder that its schemas.dir does`)
 }
 
 function readSchema(context: Context, name: string): JsonSchema {

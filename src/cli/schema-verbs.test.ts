@@ -160,6 +160,16 @@ test('drift, use and policy speak to the service', async (t) => {
   assert.equal((await run(['schemas', 'drift', '--class', 'odd'], options)).code, 2)
 })
 
+test('without --dir the configuration beside it is not read, and that is said', async (t) => {
+  const cwd = folder(t)
+  const list = async (...argv: string[]): Promise<string> => (await run(['schemas', 'list', ...argv], { cwd })).err
+  assert.equal(await list(), '')
+  writeFileSync(join(cwd, 'trunkline.config.ts'), 'throw new Error("run")')
+  assert.match(await list(), /^only the shipped schemas: trunkline\.config\.ts is not read; --dir/)
+  assert.match((await run(['schemas', 'show', PRESENCE, '--json'], { cwd })).err, /^only the shipped/)
+  assert.equal(await list('--dir', '.'), '')
+})
+
 test('pull writes what changed and says what it was', async (t) => {
   const cwd = folder(t)
   const live = { type: 'object', properties: { source: { type: 'string' } } }

@@ -57,9 +57,16 @@ class Diff {
     this.#compareValues(before, after, path)
     this.#compareFields(before, after, path)
     if (isRecord(before.items) && isRecord(after.items)) this.compare(before.items, after.items, joinPath(path, '[]'))
-    if (isRecord(before.additionalProperties) && isRecord(after.additionalProperties))
-      this.compare(before.additionalProperties, after.additionalProperties, joinPath(path, '*'))
+    this.#compareOtherKeys(before.additionalProperties, after.additionalProperties, joinPath(path, '*'))
     open.delete(after)
+  }
+
+  /** What the keys of a free map are; an object may become one, and cease to be one. */
+  #compareOtherKeys(before: unknown, after: unknown, path: string): void {
+    const [had, has] = [isRecord(before), isRecord(after)]
+    if (had && has) this.compare(schemaOf(before), schemaOf(after), path)
+    else if (has) this.changes.push({ kind: 'field_added', path, detail: typeText(this.#after, schemaOf(after)) })
+    else if (had) this.changes.push({ kind: 'field_removed', path, detail: typeText(this.#before, schemaOf(before)) })
   }
 
   #compareValues(before: JsonSchema, after: JsonSchema, path: string): void {

@@ -84,6 +84,18 @@ test('what did not change is not written again; what did is a new version, with 
   assert.equal(new Registry((await loadSchemas(dir)).schemas).inForce(TOPIC)?.version, '2026-11-20.2')
 })
 
+test('what is as shipped is not written', async (t) => {
+  const dir = folder(t)
+  const shipped = new Registry()
+  const live = shipped.topics().map((topic) => ({ id: topic, schema: { ...shipped.find(topic).schema } }))
+  assert.deepEqual(writePulled(dir, await loadSchemas(dir), schemasOf(live), '2026-11-20'), { written: [], unchanged: 37 })
+  assert.deepEqual(readdirSync(dir), [])
+  const presence = live.find(({ id }) => id === TOPIC)!
+  const open = { ...presence, schema: { ...presence.schema, additionalProperties: { type: 'string' } } }
+  const { written } = writePulled(dir, await loadSchemas(dir), schemasOf([open]), '2026-11-20')
+  assert.deepEqual(written[0]?.changes, [{ kind: 'field_added', path: '*', detail: 'string' }])
+})
+
 test('hostile names and answers never leave the folder, and never stop the others', async (t) => {
   const dir = folder(t)
   let deep: object = { type: 'string' }

@@ -1,6 +1,6 @@
 /**
- * Writes what `schemasOf` made into the folder of schemas: a new file for each topic whose schema is another than its newest one
- * there, none for the others, so that a file means a change. Files are made under another name first: a folder that is read at
+ * Writes what `schemasOf` made into the folder of schemas: a new file for each topic whose schema has other fields,
+ * types or values than its newest one, in the folder or shipped; none for the others, so that a file means a change. Files are made under another name first: a folder that is read at
  * the same time, or a full disk, never shows half a schema.
  */
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { TrunklineError } from '../errors.ts'
 import { diffSchemas, type SchemaChange } from './diff.ts'
 import type { Loaded } from './folder.ts'
-import type { JsonSchema } from './json-schema.ts'
 import { fileOf, type Pulled } from './pulled.ts'
 import { Registry, type SchemaVersion } from './registry.ts'
 import { compareVersions } from './versions.ts'
@@ -31,7 +30,8 @@ export function writePulled(folder: string, loaded: Loaded, pulled: Pulled, date
   let unchanged = 0
   for (const one of pulled.schemas) {
     const newest = registry.versions(one.topic).at(-1) ?? null
-    if (newest?.origin === 'own' && sameSchema(newest.schema, one.schema)) {
+    const changes = newest === null ? [] : diffSchemas(newest.schema, one.schema)
+    if (newest !== null && changes.length === 0) {
       unchanged++
       continue
     }
@@ -39,7 +39,7 @@ export function writePulled(folder: string, loaded: Loaded, pulled: Pulled, date
     const { name, text } = fileOf(one, version)
     writeWhole(folder, name, text)
     const before = newest === null ? null : { origin: newest.origin, version: newest.version }
-    written.push({ topic: one.topic, file: name, version, before, changes: newest === null ? [] : diffSchemas(newest.schema, one.schema) })
+    written.push({ topic: one.topic, file: name, version, before, changes })
   }
   return { written, unchanged }
 }
@@ -59,17 +59,6 @@ function versionAfter(versions: readonly SchemaVersion[], date: string): string 
     )
   }
   return version
-}
-
-/** The same but for its version and the order of its keys. */
-function sameSchema(a: JsonSchema, b: JsonSchema): boolean {
-  const text = (value: unknown): string =>
-    JSON.stringify(value, (key, inner: unknown) => {
-      if (key === 'x-version') return undefined
-      if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner
-      return Object.fromEntries(Object.entries(inner).toSorted(([x], [y]) => (x < y ? -1 : 1)))
-    })
-  return text(a) === text(b)
 }
 
 function writeWhole(folder: string, name: string, text: string): void {

@@ -79,7 +79,7 @@ function inferVerb(context: Context): Command {
 
 function pullVerb(context: Context, connect: Connect): Command {
   const pull = withJson(new Command('pull'))
-    .description('write the live schemas of your organisation into a folder; only what changed is written')
+    .description('write the live schemas of your organisation into a folder; only those with other fields, types or values than before')
     .addOption(new Option('--dir <folder>', 'the folder').default('schemas'))
     .addOption(
       new Option('--config <file>', 'the configuration file with the OAuth client (TRUNKLINE_CONFIG; otherwise trunkline.config.* here)'),
@@ -123,5 +123,10 @@ function policyVerb(context: Context): Command {
 }
 
 function withFolder(command: Command): Command {
-  return command.addOption(new Option('--dir <folder>', 'a folder with schemas of your own, beside the shipped ones'))
+  return command.addOption(
+    new Option(
+      '--dir <folder>',
+      'a folder with schemas of your own, beside the shipped ones; schemas.dir of the configuration is not read',
+    ),
+  )
 }
