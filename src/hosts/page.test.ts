@@ -25,7 +25,7 @@ test('the page names every path that answers a GET', () => {
   )
   assert.ok(served.length > 10)
   const named = [...page(FACTS).matchAll(/<code>(\/[^<]*)<\/code>/g)].map(([, path]) => path)
-  assert.deepEqual([...named].sort(), served.sort())
+  assert.deepEqual(new Set(named), new Set(served))
 })
 
 test('the page shows pauses, dead letters and a source that is not connected, and escapes what it shows', () => {

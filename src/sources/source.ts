@@ -42,7 +42,7 @@ export type SourceOutput = {
 
 export interface Source {
   readonly name: string
-  /** Whether all that is asked for can come now. */
+  /** Whether all that is asked for can come now, but for what the other side refuses. */
   readonly connected: boolean
   /** Begins; resolves when the source is set up, whether or not the other side answers yet. */
   start(): Promise<void>

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { WebSocketServer } from 'ws'
 import { systemClock } from '../../hosts/clock.ts'
 import { genesysServer, pageOf, type Asked, type GenesysServer, type Reply } from '../../testing/genesys-server.ts'
 import { folder, testIo, type TestIo } from '../_test-io.ts'
@@ -60,6 +63,52 @@ test('each call is tried; what is missing is said with the permission and the fi
     'it only reads',
   )
   assert.ok(!`${out}${err}`.includes('secret-of'))
+})
+
+test('with notifications a channel is made, its socket opened and each kind of topic subscribed once', async (t) => {
+  const sockets = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  await once(sockets, 'listening')
+  t.after(() => sockets.close())
+  let connections = 0
+  sockets.on('connection', () => connections++)
+  const connectUri = `ws://127.0.0.1:${(sockets.address() as AddressInfo).port}/c1`
+  const subscribed: string[] = []
+  const server = await genesysServer(t, {
+    clock: systemClock,
+    answer: (asked) => {
+      if (asked.path === '/api/v2/notifications/channels') return { json: { id: 'c1', connectUri, expires: '2030-01-01T00:00:00.000Z' } }
+      if (!asked.path.endsWith('/subscriptions')) return asked.path === '/api/v2/flows' ? pageOf(asked, []) : answer(asked)
+      const topics = (JSON.parse(asked.body) as { id: string }[]).map(({ id }) => id)
+      subscribed.push(...topics)
+      const entities = topics.map((id) =>
+        id.endsWith('.presence')
+          ? { id, state: 'Rejected', rejectionReason: 'forbidden', missingPermissions: ['presence:user:view'] }
+          : { id, state: 'Permitted' },
+      )
+      return { json: { entities } }
+    },
+  })
+  const topics = [
+    'v2.users.{id}.presence',
+    'v2.users.{id}.station',
+    'v2.routing.queues.{id}.conversations',
+    'v2.detail.events.conversation.{id}.acw',
+  ]
+  const { code, out, err } = await check(t, settings(server, { notifications: { topics, queues: ['q7'] } }))
+  assert.equal(code, 1, out + err)
+  assert.deepEqual(subscribed.sort(), [
+    'v2.detail.events.conversation.c1.acw',
+    'v2.routing.queues.q7.conversations',
+    'v2.users.x.presence',
+    'v2.users.x.station',
+  ])
+  assert.equal(connections, 1)
+  assert.match(out, /^ok +notification channel +made one, which Genesys removes at 2030-01-01T00:00:00\.000Z$/m)
+  assert.match(out, /^ok +notification socket +opened and closed$/m)
+  assert.match(out, /^ok +subscriptions +3 of 4 kinds of topics accepted$/m)
+  assert.match(out, /^FAILED v2\.users\.\{id\}\.presence +Genesys refuses v2\.users\.x\.presence \(forbidden\)\.$/m)
+  assert.match(out, /fix: Add presence:user:view to a role/)
+  assert.match(out, /^1 of 13 checks failed$/m)
 })
 
 test('as JSON, with the permissions as a list', async (t) => {

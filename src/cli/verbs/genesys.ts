@@ -1,12 +1,16 @@
 /**
- * `trunkline genesys`: `status` and `gaps` ask the running service; `check` tries the configured OAuth client of Genesys Cloud, call by call, and says what each one lacks. Only reads.
+ * `trunkline genesys`: `status` and `gaps` ask the running service; `check` tries the configured OAuth client of Genesys Cloud, call by call, and says what each one lacks. It only
+ * reads, but for one notification channel where notifications are configured, which Genesys removes after a day.
  */
 import { Command, Option } from 'commander'
 import type { Config } from '../../config/config.ts'
+import type { Channel } from '../../genesys/platform.ts'
 import type { PlatformClient } from '../../genesys/platform-client.ts'
+import type { TriedTopic } from '../../hosts/trial-channel.ts'
+import type { Clock } from '../../pipeline/clock.ts'
 import { paintFor, print, printJson, type Context } from '../context.ts'
 import { FAILED, problemOf } from '../failure.ts'
-import { count, timeOfDay } from '../format.ts'
+import { count, instant, timeOfDay } from '../format.ts'
 import { placeOf } from '../genesys-place.ts'
 import { configOf } from '../loading.ts'
 import { withExamples, withJson } from '../options.ts'
@@ -34,7 +38,7 @@ type Check = {
 
 export function genesysCommand(context: Context): Command {
   const check = withJson(new Command('check'))
-    .description('try the OAuth client: region, login, organization, the permission of each call, what is left of the rate limit')
+    .description('try the OAuth client: region, login, organization, each call, the notification channel and its topics, the rate limit')
     .addOption(new Option('--config <file>', 'the configuration file (TRUNKLINE_CONFIG; otherwise trunkline.config.* here)'))
     .addOption(new Option('--data-dir <folder>', 'as if the service were started with it'))
     .action((options: Options) => checkGenesys(context, options))
@@ -54,7 +58,9 @@ async function checkGenesys(context: Context, options: Options): Promise<void> {
   const { systemClock } = await import('../../hosts/clock.ts')
   // Not the clock of the verb: how long a connection may take is real time.
   const client = platformOf(config.genesys, { clock: systemClock, random: () => context.io.random(), fetch, signal: context.signal })
-  const checks = await runChecks(client, config, systemClock.nowMs())
+  const calls = await runChecks(client, config, systemClock.nowMs())
+  const channel = calls.length === 1 ? [] : await runChannelChecks(client, config, systemClock, context.signal)
+  const checks = [...calls, ...channel]
   const failed = checks.filter(({ ok }) => !ok).length
   if (failed > 0) context.exitCode = FAILED
   const where = await placeOf(config)
@@ -127,6 +133,48 @@ async function checked(call: string, purpose: string, run: () => Promise<string>
     const permissions = fieldOf(error, 'permissions')
     const list = Array.isArray(permissions) ? permissions.filter((one) => typeof one === 'string') : []
     return { call, for: purpose, ok: false, found: null, problem: { code, message, hint, permissions: list } }
+  }
+}
+
+/** The channel, its WebSocket and one topic of each kind, where notifications are configured. */
+async function runChannelChecks(client: PlatformClient, config: Config, clock: Clock, signal: AbortSignal): Promise<readonly Check[]> {
+  const settings = config.genesys.notifications
+  if (settings === null) return []
+  const { trySocket, tryTopics } = await import('../../hosts/trial-channel.ts')
+  const purpose = 'the notification source'
+  let made: Channel | null = null
+  const channel = await checked('notification channel', purpose, async () => {
+    made = await client.createChannel()
+    return `made one, which Genesys removes at ${instant(made.expiresAtMs)}`
+  })
+  const open = made as Channel | null
+  if (open === null) return [channel]
+  const socket = await checked('notification socket', purpose, async () => {
+    await trySocket(open, clock, signal)
+    return 'opened and closed'
+  })
+  let refused: readonly Check[] = []
+  const topics = await checked('subscriptions', purpose, async () => {
+    const { tried, untried } = await tryTopics(client, open, settings, clock.nowMs())
+    refused = tried.filter(({ permitted }) => !permitted).map((topic) => refusedTopic(topic, purpose))
+    const left = untried.length === 0 ? '' : `; nothing to try with: ${untried.join(', ')}`
+    return `${tried.length - refused.length} of ${count(tried.length, 'kind')} of topics accepted${left}`
+  })
+  return [channel, socket, topics, ...refused]
+}
+
+function refusedTopic({ template, topic, reason, missingPermissions: permissions }: TriedTopic, purpose: string): Check {
+  const message = `Genesys refuses ${topic} (${reason ?? 'no reason given'}).`
+  const hint =
+    permissions.length === 0
+      ? 'Check that the id exists and that a role of the OAuth client may see it.'
+      : `Add ${permissions.join(', ')} to a role of the OAuth client.`
+  return {
+    call: template,
+    for: purpose,
+    ok: false,
+    found: null,
+    problem: { code: 'notifications.topic_refused', message, hint, permissions },
   }
 }
 
