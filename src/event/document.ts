@@ -31,8 +31,13 @@ export function toDocument(event: Event, beside: Beside = NOTHING): Uint8Array {
 
 /** The canonical envelope as a parsed value: what the document says, without `trunkline`. */
 export function envelopeOf(event: Event): unknown {
+  return JSON.parse(envelopeText(event))
+}
+
+/** The canonical envelope as text. */
+export function envelopeText(event: Event): string {
   const raw = Buffer.from(event.raw.buffer, event.raw.byteOffset, event.raw.length).toString()
-  return JSON.parse(hasEnvelope(event.format) ? raw : `${envelopeHead(event)}${raw}}`)
+  return hasEnvelope(event.format) ? raw : `${envelopeHead(event)}${raw}}`
 }
 
 const NOTHING: Beside = {}

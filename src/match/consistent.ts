@@ -1,0 +1,147 @@
+/**
+ * Arrays of objects: clauses about the same array have to hold in the same element, as on AWS. `exists: false` looks at the element that
+ * clauses before it (by name) have settled on, and at all elements while none is settled.
+ *
+ * The clauses are gone through by name with the set of all ways in which those before can hold: a way is the element chosen
+ * of each array. Arrays that no later clause is about are forgotten, so ways do not multiply; what still grows beyond a bound, which takes an
+ * event made for it, is given up as no match.
+ */
+import { eachValue } from './field.ts'
+import type { Field, Place } from './field.ts'
+import type { Test } from './rule.ts'
+
+export type ArrayClause = { readonly field: Field; readonly test: Test; readonly absent: boolean }
+
+/** Steps after which an event is given up. Real events take a few dozen; it is about a quarter of a second. */
+const MAX_STEPS = 1_000_000
+
+/** Whether all clauses (sorted by name) hold together in the event. */
+export function holdTogether(clauses: readonly ArrayClause[], event: unknown): boolean {
+  const found = clauses.map((clause) => valuesOf(clause, event))
+  const lastUse = lastUses(found)
+  let steps = 0
+  const numbers: Numbers = new Map()
+  let ways: readonly Way[] = [NOWHERE]
+  for (const [index, clause] of clauses.entries()) {
+    const values = found[index]
+    if (values === undefined) return false
+    const next = new Map<string, Way>()
+    const add = (way: Way): unknown => next.set(...keyed(way, lastUse, index, numbers))
+    for (const way of ways) {
+      let present = false
+      for (const { within, passes } of values.near(way)) {
+        if (++steps > MAX_STEPS) return false
+        const together = joined(way, within)
+        if (together === null) continue
+        present = true
+        if (passes) add(together)
+      }
+      if (clause.absent && !present) add(way)
+    }
+    if (next.size === 0) return false
+    ways = [...next.values()]
+  }
+  return true
+}
+
+/** The element chosen of each array. */
+type Way = ReadonlyMap<object, number>
+const NOWHERE: Way = new Map()
+
+/** Values that are in the same elements are one: only whether any of them passes matters. */
+type Group = { readonly within: Place | null; passes: boolean }
+
+class Values {
+  readonly groups: Group[] = []
+  /** By array and element: the groups in it. */
+  readonly #inside = new Map<object, Map<number, Group[]>>()
+  /** By array: the groups that are not in it. */
+  readonly #outside = new Map<object, readonly Group[]>()
+
+  add(group: Group): void {
+    this.groups.push(group)
+    for (let place = group.within; place !== null; place = place.outer) {
+      const elements = this.#inside.get(place.array) ?? new Map<number, Group[]>()
+      this.#inside.set(place.array, elements)
+      const groups = elements.get(place.index)
+      if (groups === undefined) elements.set(place.index, [group])
+      else groups.push(group)
+    }
+  }
+
+  arrays(): Iterable<object> {
+    return this.#inside.keys()
+  }
+
+  /** The groups that a way may agree with: those of its innermost chosen element, and those outside that array. */
+  near(way: Way): readonly Group[] {
+    let nearest: readonly Group[] = this.groups
+    for (const [array, index] of way) {
+      const elements = this.#inside.get(array)
+      if (elements === undefined) continue
+      const inside = elements.get(index) ?? []
+      const outside = this.#outsideOf(array)
+      if (inside.length + outside.length < nearest.length) nearest = outside.length === 0 ? inside : [...inside, ...outside]
+    }
+    return nearest
+  }
+
+  #outsideOf(array: object): readonly Group[] {
+    const known = this.#outside.get(array)
+    if (known !== undefined) return known
+    const inside = new Set([...(this.#inside.get(array)?.values() ?? [])].flat())
+    const outside = this.groups.filter((group) => !inside.has(group))
+    this.#outside.set(array, outside)
+    return outside
+  }
+}
+
+function valuesOf({ field, test }: ArrayClause, event: unknown): Values {
+  const values = new Values()
+  const known = new Map<Place | null, Group>()
+  eachValue(field, event, (value, within) => {
+    const group = known.get(within)
+    if (group !== undefined) group.passes ||= test(value)
+    else {
+      const fresh = { within, passes: test(value) }
+      known.set(within, fresh)
+      values.add(fresh)
+    }
+  })
+  return values
+}
+
+/** By array: the last clause that is about it. */
+function lastUses(found: readonly Values[]): ReadonlyMap<object, number> {
+  const uses = new Map<object, number>()
+  for (const [index, values] of found.entries()) for (const array of values.arrays()) uses.set(array, index)
+  return uses
+}
+
+/** Both choices, or null where they chose different elements of one array. */
+function joined(way: Way, within: Place | null): Way | null {
+  let more: Map<object, number> | null = null
+  for (let place = within; place !== null; place = place.outer) {
+    const chosen = way.get(place.array)
+    if (chosen === undefined) more = (more ?? new Map(way)).set(place.array, place.index)
+    else if (chosen !== place.index) return null
+  }
+  return more ?? way
+}
+
+/** Ways that differ only in arrays nobody asks for any more are one. */
+function keyed(way: Way, lastUse: ReadonlyMap<object, number>, index: number, numbers: Numbers): [string, Way] {
+  const open = [...way].filter(([array]) => (lastUse.get(array) ?? -1) > index)
+  const kept = open.length === way.size ? way : new Map(open)
+  const key = open.map(([array, element]) => `${numberOf(array, numbers)}:${element}`)
+  return [key.sort().join(' '), kept]
+}
+
+/** Arrays have no names: each gets a number when it is first met. */
+type Numbers = Map<object, number>
+
+function numberOf(array: object, numbers: Numbers): number {
+  const number = numbers.get(array) ?? numbers.size
+  numbers.set(array, number)
+  return number
+}
