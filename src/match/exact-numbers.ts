@@ -10,7 +10,7 @@ export function parseEnvelope(text: string, comparesNumbers: boolean): object {
 }
 
 /** Only a number of many digits, or one far below 1, can be inexact. (Beyond the largest double JSON.parse gives Infinity, which equals nothing.) */
-const SUSPECT = /[\d.]{17}|e-\d{3}/i
+const SUSPECT = /[\d.]{16}|e-\d{3}/i
 
 function inexactAsNaN(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   if (typeof value !== 'number' || !Number.isFinite(value) || context?.source === undefined) return value

@@ -12,12 +12,17 @@ import software.amazon.event.ruler.Machine;
 import software.amazon.event.ruler.MachineComplexityEvaluator;
 
 /**
- * Asks the official library. "judge": lines of stdin are `P` + a pattern or `E` + an event for the pattern before; each is
- * answered by a line: `ok` or `no <why>` for a pattern, `1`, `0` or `!` (threw) for an event; `C` asks the complexity of the
- * pattern's wildcards, up to 100. "bench RULES EVENTS ROUNDS": both files one JSON text a line; prints the microseconds an
- * event of every round, after as many rounds of warming up, and the number of matches of a round.
+ * Asks the official library. "judge": lines of stdin are `P` + a pattern, or `E` + an event for the pattern before; each is
+ * answered by a line: `ok` or `no <why>` for a pattern, `1`, `0` or `!` (threw) for an event. The library has two finders that should
+ * agree; the one that looks at every value answers, and `~` follows where the other (its default since 2.0) disagrees. `C` asks the
+ * complexity of the pattern's wildcards, up to 100.
+ *
+ * "bench RULES EVENTS ROUNDS": both files one JSON text a line; prints the microseconds an event of every round with the default
+ * finder, after as many rounds of warming up, and the number of matches of one round.
  */
 public final class Oracle {
+    private record Machines(Machine full, Machine standard) {}
+
     public static void main(String[] args) throws Exception {
         if (args[0].equals("judge")) judge();
         else bench(lines(args[1]), lines(args[2]), Integer.parseInt(args[3]));
@@ -26,37 +31,45 @@ public final class Oracle {
     private static void judge() throws IOException {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8), 1 << 16);
         PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
-        Machine machine = null;
+        Machines machines = null;
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String text = line.substring(1);
             switch (line.charAt(0)) {
                 case 'P' -> {
-                    machine = null;
+                    machines = null;
                     String why = JsonRuleCompiler.check(text);
                     if (why == null) {
                         try {
-                            Machine made = Machine.builder().withStructuredMatching(false).build();
-                            made.addRule("rule", text);
-                            machine = made;
+                            machines = machinesFor(text);
                         } catch (Exception | StackOverflowError error) {
                             why = String.valueOf(error);
                         }
                     }
                     out.println(why == null ? "ok" : "no " + why.replaceAll("\\s+", " "));
                 }
-                case 'C' -> out.println(machine == null ? -1 : machine.evaluateComplexity(new MachineComplexityEvaluator(100)));
-                default -> {
-                    String answer;
-                    try {
-                        answer = machine == null ? "!" : machine.rulesForJSONEvent(text).isEmpty() ? "0" : "1";
-                    } catch (Exception | StackOverflowError error) {
-                        answer = "!";
-                    }
-                    out.println(answer);
-                }
+                case 'C' -> out.println(machines == null ? -1 : machines.full.evaluateComplexity(new MachineComplexityEvaluator(100)));
+                default -> out.println(machines == null ? "!" : answer(machines, text));
             }
         }
         out.flush();
+    }
+
+    private static Machines machinesFor(String pattern) throws IOException {
+        Machine full = Machine.builder().withStructuredMatching(false).build();
+        Machine standard = Machine.builder().build();
+        full.addRule("rule", pattern);
+        standard.addRule("rule", pattern);
+        return new Machines(full, standard);
+    }
+
+    private static String answer(Machines machines, String event) {
+        try {
+            boolean full = !machines.full.rulesForJSONEvent(event).isEmpty();
+            boolean standard = !machines.standard.rulesForJSONEvent(event).isEmpty();
+            return (full ? "1" : "0") + (full == standard ? "" : "~");
+        } catch (Exception | StackOverflowError error) {
+            return "!";
+        }
     }
 
     private static void bench(List<String> rules, List<String> events, int rounds) throws Exception {
