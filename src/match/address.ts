@@ -66,7 +66,9 @@ function v6Digits(text: string): string | null {
   const count = groups.reduce((sum, half) => sum + half.length, 0)
   if (halves.length > 2 || (halves.length === 2 ? count > 7 : count !== 8)) return null
   const [left = [], right = []] = groups
-  const all = [...left, ...Array.from({ length: 8 - count }, () => '0'), ...right].map((group) => (group === '' ? NaN : Number.parseInt(group, 16)))
+  const all = [...left, ...Array.from({ length: 8 - count }, () => '0'), ...right].map((group) =>
+    group === '' ? NaN : Number.parseInt(group, 16),
+  )
   if (!all.every((group) => group <= 0xffff)) return null
   const digits = all.map((group) => hex(group, 4)).join('')
   return digits.startsWith(MAPPED) ? digits.slice(MAPPED.length) : digits

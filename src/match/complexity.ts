@@ -12,10 +12,13 @@ const MAX_SETS = 500
 export function complexityOf(texts: readonly string[], limit: number): number {
   const tokens = texts.map(tokensOf)
   const units = new Set(tokens.flat().filter((token) => token !== STAR))
-  const start = closed(tokens, tokens.map((_, index) => [index, 0] as const))
+  const start = closed(
+    tokens,
+    tokens.map((_, index) => [index, 0] as const),
+  )
   const seen = new Set([keyOf(start)])
   let most = 0
-  for (let queue = [start]; queue.length > 0; ) {
+  for (let queue = [start]; queue.length > 0;) {
     const next: (readonly Position[])[] = []
     for (const positions of queue) {
       for (const unit of [...units, OTHER]) {

@@ -49,7 +49,12 @@ export function patternOf(keys: Convenience, known: readonly string[]): Translat
   const branches = [...kinds.values()].flatMap(({ carriers, topics }) => {
     if (!pass && carriers.includes(null)) return []
     if (carriers.every((carrier) => carrier === null)) return passing(topics, exact, prefixes, known)
-    return [branchOf(topics, facets.map((facet, index) => ({ carrier: carriers[index] ?? null, facet, values: keys[facet.key] ?? [] })))]
+    return [
+      branchOf(
+        topics,
+        facets.map((facet, index) => ({ carrier: carriers[index] ?? null, facet, values: keys[facet.key] ?? [] })),
+      ),
+    ]
   })
   // Without a known topic of that kind, new ones still pass.
   if (pass && prefixes.length > 0 && ![...kinds.values()].some(({ carriers }) => carriers.every((carrier) => carrier === null))) {
@@ -98,7 +103,12 @@ function branchOf(topics: readonly string[], asked: readonly Asked[]): Branch {
  * Topics that carry nothing asked for, taken as they are. Below an open entry (`v2.detail.events.*`) that means all but the known topics that do
  * carry something, so that new topics pass too; the topic's name then tells what is below the entry.
  */
-function passing(topics: readonly string[], exact: readonly string[], prefixes: readonly string[], known: readonly string[]): readonly Branch[] {
+function passing(
+  topics: readonly string[],
+  exact: readonly string[],
+  prefixes: readonly string[],
+  known: readonly string[],
+): readonly Branch[] {
   const taken = new Set(topics)
   const branches: Branch[] = []
   const closed = new Set(topics.filter((topic) => exact.includes(topic)))

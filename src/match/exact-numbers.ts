@@ -6,11 +6,29 @@
 
 /** Parses an envelope; with `comparesNumbers`, inexact numbers as NaN. */
 export function parseEnvelope(text: string, comparesNumbers: boolean): object {
-  return JSON.parse(text, comparesNumbers && SUSPECT.test(text) ? inexactAsNaN : undefined) as object
+  return JSON.parse(text, comparesNumbers && hasLongNumber(text) ? inexactAsNaN : undefined) as object
 }
 
-/** Only a number of many digits, or one far below 1, can be inexact. (Beyond the largest double JSON.parse gives Infinity, which equals nothing.) */
-const SUSPECT = /[\d.]{16}|e-\d{3}/i
+/** Digits (and the point) in a row from which on a number can be inexact. Beyond the largest double JSON.parse gives Infinity, which equals nothing. */
+const LONG = 16
+
+/** Looks at every 16th character: a row of 16 has one of them in it. */
+function hasLongNumber(text: string): boolean {
+  for (let at = LONG - 1; at < text.length; at += LONG) {
+    if (!isDigit(text, at)) continue
+    let start = at
+    let end = at + 1
+    while (end - start < LONG && isDigit(text, start - 1)) start--
+    while (end - start < LONG && isDigit(text, end)) end++
+    if (end - start >= LONG) return true
+  }
+  return false
+}
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return (code >= 0x30 && code <= 0x39) || code === 0x2e
+}
 
 function inexactAsNaN(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   if (typeof value !== 'number' || !Number.isFinite(value) || context?.source === undefined) return value

@@ -45,7 +45,9 @@ export function lookUp(field: Field, test: Test, node: unknown, at = 0): number 
   if (typeof node !== 'object' || node === null) return 0
   if (Array.isArray(node)) return inArray(field, test, node, at)
   let found = 0
-  for (const hop of hopsAt(field, at, node)) {
+  const hops = hopsAt(field, at, node)
+  for (let i = 0; i < hops.length; i++) {
+    const hop = hops[i]!
     if (hop.inherited && !Object.hasOwn(node, hop.key)) continue
     const value = (node as Readonly<Record<string, unknown>>)[hop.key]
     if (value !== undefined) found = merged(found, lookUp(field, test, value, hop.to))
@@ -64,7 +66,9 @@ export type Place = { readonly array: object; readonly index: number; readonly o
 /** For each of some fields: the most segments that its name has in common with another's at the beginning. */
 export function commonSegments(names: readonly string[]): readonly number[] {
   // In this order, names with a common beginning are neighbours.
-  const sorted = names.map((name, index) => ({ segments: name.split('.'), key: name.replaceAll('.', '\0'), index })).sort((a, b) => (a.key < b.key ? -1 : 1))
+  const sorted = names
+    .map((name, index) => ({ segments: name.split('.'), key: name.replaceAll('.', '\0'), index }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
   const most = names.map(() => 0)
   for (const [i, { segments, index }] of sorted.entries()) {
     const next = sorted[i + 1]
@@ -88,6 +92,7 @@ function inArray(field: Field, test: Test, array: readonly unknown[], at: number
 
 /** Flags of either; of the arrays, the one with fewer segments behind. */
 function merged(a: number, b: number): number {
+  if (a === 0 || b === 0) return a | b
   const flags = (a | b) & (MATCHES | PRESENT)
   const [left, right] = [a >> ARRAY_SHIFT, b >> ARRAY_SHIFT]
   const first = left === 0 ? right : right === 0 ? left : Math.min(left, right)

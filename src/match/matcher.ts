@@ -26,6 +26,8 @@ export interface Matcher {
 
 /** Several patterns side by side; an answer lists the numbers of those that match, ascending. */
 export interface MatcherSet {
+  /** Whether a pattern compares numbers: then `parseEnvelope` has to know, to keep inexact ones apart. */
+  readonly comparesNumbers: boolean
   matching(envelope: unknown): readonly number[]
   matchingEvent(event: Event): readonly number[]
 }
@@ -72,13 +74,16 @@ type Plan = {
   /** Rules that match whatever else is in the event. */
   readonly certain: readonly number[]
   /** Branches that ask for exact texts of a field, by text. */
-  readonly byText: readonly { readonly field: Field; readonly branches: ReadonlyMap<string, readonly Branch[]> }[]
+  readonly byText: readonly ByText[]
   readonly others: readonly Branch[]
 }
 
+/** `test` takes nothing: it puts what a text of the field leads to into `hits`. */
+type ByText = { readonly field: Field; readonly test: Test; readonly hits: (readonly Branch[])[] }
+
 class Compiled implements MatcherSet {
   readonly #branches: readonly Branch[]
-  readonly #comparesNumbers: boolean
+  readonly comparesNumbers: boolean
   readonly #maxPlans: number
   /** By source, by topic. */
   readonly #plans = new Map<string, Map<string, Plan>>()
@@ -86,16 +91,19 @@ class Compiled implements MatcherSet {
   /** What the clauses said about the event in hand; an entry counts when its round is the present one. */
   readonly #said: Int32Array
   readonly #saidIn: Uint32Array
+  /** In which round a rule was last found. */
+  readonly #foundIn: Uint32Array
   #round = 0
 
   constructor(patterns: readonly unknown[]) {
     const read = patterns.map(alternativesOf)
     const shared = new Map<string, Shared>()
     this.#branches = read.flatMap((alternatives, rule) => alternatives.map((alternative) => branchOf(alternative, rule, shared)))
-    this.#comparesNumbers = read.flat(2).some(({ rules }) => rules.some(({ numeric }) => numeric === true))
+    this.comparesNumbers = read.flat(2).some(({ rules }) => rules.some(({ numeric }) => numeric === true))
     this.#maxPlans = Math.max(16, Math.min(MAX_PLANS, Math.floor(MAX_PLANNED / (this.#branches.length + 1))))
     this.#said = new Int32Array(shared.size)
     this.#saidIn = new Uint32Array(shared.size)
+    this.#foundIn = new Uint32Array(patterns.length)
   }
 
   matching(envelope: unknown): readonly number[] {
@@ -109,24 +117,29 @@ class Compiled implements MatcherSet {
 
   matchingEvent(event: Event): readonly number[] {
     const plan = this.#planFor(event.source, event.topic)
-    return isOpen(plan) ? this.#open(plan, parseEnvelope(envelopeText(event), this.#comparesNumbers)) : plan.certain
+    return isOpen(plan) ? this.#open(plan, parseEnvelope(envelopeText(event), this.comparesNumbers)) : plan.certain
   }
 
   /** What the plan leaves open, answered by the event. */
   #open(plan: Plan, envelope: object): readonly number[] {
     this.#round = (this.#round + 1) >>> 0
-    if (this.#round === 0) this.#saidIn.fill(0)
-    const found = new Set<number>(plan.certain)
-    for (const { field, branches } of plan.byText) {
-      const test: Test = (value) => {
-        const candidates = typeof value === 'string' ? branches.get(value) : undefined
-        for (const branch of candidates ?? NO_BRANCHES) if (!found.has(branch.rule) && this.#holds(branch, envelope)) found.add(branch.rule)
-        return false
-      }
+    if (this.#round === 0) for (const stamps of [this.#saidIn, this.#foundIn]) stamps.fill(0)
+    const found = [...plan.certain]
+    for (const { field, test, hits } of plan.byText) {
+      hits.length = 0
       lookUp(field, test, envelope)
+      for (const branches of hits) this.#try(branches, envelope, found)
     }
-    for (const branch of plan.others) if (!found.has(branch.rule) && this.#holds(branch, envelope)) found.add(branch.rule)
-    return found.size < 2 ? [...found] : [...found].sort((a, b) => a - b)
+    this.#try(plan.others, envelope, found)
+    return found.length < 2 ? found : found.sort((a, b) => a - b)
+  }
+
+  #try(branches: readonly Branch[], envelope: object, found: number[]): void {
+    for (const branch of branches) {
+      if (this.#foundIn[branch.rule] === this.#round || !this.#holds(branch, envelope)) continue
+      this.#foundIn[branch.rule] = this.#round
+      found.push(branch.rule)
+    }
   }
 
   #holds({ clauses, common }: Branch, envelope: object): boolean {
@@ -160,7 +173,13 @@ class Compiled implements MatcherSet {
       this.#plans.clear()
       this.#planned = 0
     }
-    const plan = planOf(this.#branches, new Map([['source', source], ['detail-type', topic]]))
+    const plan = planOf(
+      this.#branches,
+      new Map([
+        ['source', source],
+        ['detail-type', topic],
+      ]),
+    )
     const ofSource = this.#plans.get(source) ?? new Map<string, Plan>()
     this.#plans.set(source, ofSource.set(topic, plan))
     this.#planned++
@@ -169,7 +188,6 @@ class Compiled implements MatcherSet {
 }
 
 const NONE: readonly number[] = []
-const NO_BRANCHES: readonly Branch[] = []
 const ALL_OPEN = (branches: readonly Branch[]): Plan => ({ certain: NONE, byText: [], others: branches })
 
 function isOpen(plan: Plan): boolean {
@@ -208,26 +226,45 @@ function sharedOf({ name, rules }: Clause, shared: Map<string, Shared>): Shared 
 }
 
 function planOf(branches: readonly Branch[], head: ReadonlyMap<string, string>): Plan {
-  const certain = new Set<number>()
-  const byText = new Map<string, { field: Field; branches: Map<string, Branch[]> }>()
-  const others: Branch[] = []
-  for (const { rule, clauses, common } of branches) {
-    const settled = clauses.every(({ field, test }) => {
+  const possible = branches.filter(({ clauses }) =>
+    clauses.every(({ field, test }) => {
       const value = head.get(field.name)
       return value === undefined || test(value)
-    })
-    if (!settled || certain.has(rule)) continue
-    const open = clauses.flatMap((clause, index) => (head.has(clause.field.name) ? [] : [index]))
-    const branch = { rule, clauses: open.map((index) => clauses[index]!), common: open.map((index) => common[index]!) }
+    }),
+  )
+  const open = possible.map((branch) => withoutHead(branch, head))
+  const certain = new Set(open.flatMap(({ rule, clauses }) => (clauses.length === 0 ? [rule] : [])))
+  const byField = new Map<string, { readonly field: Field; readonly branches: Map<string, Branch[]> }>()
+  const others: Branch[] = []
+  for (const branch of open) {
+    if (certain.has(branch.rule)) continue
     const asked = branch.clauses.find(({ texts }) => texts !== null)
-    if (branch.clauses.length === 0) certain.add(rule)
-    else if (asked === undefined) others.push(branch)
-    else {
-      const entry = byText.get(asked.field.name) ?? { field: asked.field, branches: new Map<string, Branch[]>() }
-      byText.set(asked.field.name, entry)
-      for (const text of new Set(asked.texts)) entry.branches.set(text, [...(entry.branches.get(text) ?? []), branch])
+    if (asked === undefined) {
+      others.push(branch)
+      continue
+    }
+    const entry = byField.get(asked.field.name) ?? { field: asked.field, branches: new Map<string, Branch[]>() }
+    byField.set(asked.field.name, entry)
+    for (const text of new Set(asked.texts)) {
+      const listed = entry.branches.get(text)
+      if (listed === undefined) entry.branches.set(text, [branch])
+      else listed.push(branch)
     }
   }
-  const isCertain = ({ rule }: Branch): boolean => certain.has(rule)
-  return { certain: [...certain].sort((a, b) => a - b), byText: [...byText.values()], others: others.filter((branch) => !isCertain(branch)) }
+  return { certain: [...certain].sort((a, b) => a - b), byText: [...byField.values()].map(byText), others }
+}
+
+function byText({ field, branches }: { readonly field: Field; readonly branches: ReadonlyMap<string, readonly Branch[]> }): ByText {
+  const hits: (readonly Branch[])[] = []
+  const test: Test = (value) => {
+    const listed = typeof value === 'string' ? branches.get(value) : undefined
+    if (listed !== undefined) hits.push(listed)
+    return false
+  }
+  return { field, test, hits }
+}
+
+function withoutHead({ rule, clauses, common }: Branch, head: ReadonlyMap<string, string>): Branch {
+  const open = clauses.flatMap((clause, index) => (head.has(clause.field.name) ? [] : [index]))
+  return { rule, clauses: open.map((index) => clauses[index]!), common: open.map((index) => common[index]!) }
 }

@@ -38,7 +38,11 @@ type Failed = { readonly mismatch: Omit<Mismatch, 'alternatives'>; readonly held
 const NO_EVENT: Failed = { held: 0, mismatch: { path: '', asked: '', why: 'the event is no object' } }
 
 function firstFailed(clauses: readonly Clause[], envelope: Readonly<Record<string, unknown>>): Failed | null {
-  const compiled = clauses.map(({ name, rules }) => ({ field: fieldOf(name), test: anyOf(rules), absent: rules.some(({ absent }) => absent === true) }))
+  const compiled = clauses.map(({ name, rules }) => ({
+    field: fieldOf(name),
+    test: anyOf(rules),
+    absent: rules.some(({ absent }) => absent === true),
+  }))
   if (holdTogether(compiled, envelope)) return null
   const failing = compiled.flatMap((clause, index) => (holdTogether([clause], envelope) ? [] : [index]))
   const held = clauses.length - failing.length
@@ -80,5 +84,7 @@ function leadsNowhere(name: string, envelope: object): string {
     node = node[key]
     behind.push(key)
   }
-  return typeof node === 'object' && node !== null ? `: it is ${nameOf(node)}, and patterns compare only texts, numbers, true, false and null` : ''
+  return typeof node === 'object' && node !== null
+    ? `: it is ${nameOf(node)}, and patterns compare only texts, numbers, true, false and null`
+    : ''
 }

@@ -14,7 +14,10 @@ test('each refusal names the place, the fault and the way out', () => {
     [null, /^invalid : is null, not an object/],
     [{}, /is an empty object/],
     [{ source: 'x' }, /^invalid source: is a text, not an array or an object\. Put it in an array/],
-    [{ detail: { id: { prefix: 'x' } } }, /^invalid detail\.id\.prefix: .*An operator stands in the array of its field: "field": \[\{"prefix"/],
+    [
+      { detail: { id: { prefix: 'x' } } },
+      /^invalid detail\.id\.prefix: .*An operator stands in the array of its field: "field": \[\{"prefix"/,
+    ],
     [{ source: [] }, /^invalid source: is an empty array/],
     [{ source: [['x']] }, /^invalid source\[0\]: is an array in an array/],
     [{ source: [undefined] }, /^invalid source\[0\]: is no JSON/],
@@ -50,7 +53,8 @@ test('limits of AWS: characters, combinations, wildcards', () => {
   const ids = (count: number): unknown => ({ id: Array.from({ length: count }, (_, index) => `${index}`.padStart(8, '0')) })
   assert.equal(problem(ids(180)), '')
   assert.match(problem(ids(190)), new RegExp(`^limit : is \\d+ characters of JSON; a rule on AWS may have ${MAX_CHARACTERS}`))
-  const or = (fields: number): unknown => Object.fromEntries(Array.from({ length: fields }, (_, index) => [`f${index}`, { $or: [{ a: [1] }, { b: [1] }] }]))
+  const or = (fields: number): unknown =>
+    Object.fromEntries(Array.from({ length: fields }, (_, index) => [`f${index}`, { $or: [{ a: [1] }, { b: [1] }] }]))
   assert.equal(problem(or(9)), '')
   assert.match(problem(or(10)), /^invalid f9\.\$or: makes 1024 combinations .* AWS takes 1000/)
   assert.match(problem({ a: [{ wildcard: '*a*a*a*a*a*a*a*a*a*a*a*' }] }), /^limit a: has wildcards of a complexity above 10/)
@@ -59,7 +63,8 @@ test('limits of AWS: characters, combinations, wildcards', () => {
 })
 
 test('$or multiplies; a field named again is the later one', () => {
-  const names = (pattern: unknown): unknown => readPattern(pattern).alternatives.map((clauses) => clauses.map(({ name, rules }) => `${name}=${rules[0]?.written}`))
+  const names = (pattern: unknown): unknown =>
+    readPattern(pattern).alternatives.map((clauses) => clauses.map(({ name, rules }) => `${name}=${rules[0]?.written}`))
   assert.deepEqual(names({ a: [1], $or: [{ a: [2] }, { b: [3] }] }), [['a=2'], ['a=1', 'b=3']])
   assert.deepEqual(names({ d: { $or: [{ a: [1] }, { b: [2] }] }, $or: [{ c: [3] }, { e: [4] }] }), [
     ['c=3', 'd.a=1'],
@@ -71,12 +76,33 @@ test('$or multiplies; a field named again is the later one', () => {
 })
 
 test('property: never throws, never hangs, whatever it is given', () => {
-  const key = fc.constantFrom('$or', 'a', 'detail', 'prefix', 'anything-but', 'numeric', 'exists', '__proto__', 'constructor', 'wildcard', '')
+  const key = fc.constantFrom(
+    '$or',
+    'a',
+    'detail',
+    'prefix',
+    'anything-but',
+    'numeric',
+    'exists',
+    '__proto__',
+    'constructor',
+    'wildcard',
+    '',
+  )
   const { value } = fc.letrec((tie) => ({
-    value: fc.oneof({ depthSize: 'medium' }, fc.jsonValue(), fc.constantFrom(undefined, NaN, 10n, Symbol('x')), fc.array(tie('value'), { maxLength: 4 }), tie('object')),
+    value: fc.oneof(
+      { depthSize: 'medium' },
+      fc.jsonValue(),
+      fc.constantFrom(undefined, NaN, 10n, Symbol('x')),
+      fc.array(tie('value'), { maxLength: 4 }),
+      tie('object'),
+    ),
     object: fc.dictionary(key, tie('value'), { maxKeys: 4 }),
   }))
-  fc.assert(fc.property(value, (pattern) => assert.ok(Array.isArray(problemsOf(pattern)))), { numRuns: 2_000 })
+  fc.assert(
+    fc.property(value, (pattern) => assert.ok(Array.isArray(problemsOf(pattern)))),
+    { numRuns: 2_000 },
+  )
 })
 
 test('deep, wide and self-repeating patterns end soon', () => {

@@ -24,8 +24,10 @@ export type ReadPattern = { readonly problems: readonly PatternProblem[]; readon
 /** Reads a pattern. With a problem of kind `invalid` there are no alternatives. */
 export function readPattern(pattern: unknown): ReadPattern {
   const reading = new Reading()
-  if (!isPlain(pattern)) reading.report('', `is ${nameOf(pattern)}, not an object`, 'A pattern is an object, like {"detail-type": ["..."]}.')
-  else if (isDeeper(pattern, MAX_DEPTH)) reading.report('', `nests deeper than ${MAX_DEPTH} levels`, 'Events have no more levels either: flatten it.')
+  if (!isPlain(pattern))
+    reading.report('', `is ${nameOf(pattern)}, not an object`, 'A pattern is an object, like {"detail-type": ["..."]}.')
+  else if (isDeeper(pattern, MAX_DEPTH))
+    reading.report('', `nests deeper than ${MAX_DEPTH} levels`, 'Events have no more levels either: flatten it.')
   else readObject(reading, pattern, [], false)
   if (reading.problems.length > 0) return { problems: reading.problems, alternatives: [] }
   const alternatives = reading.alternatives.map((clauses) => [...clauses.values()].sort((a, b) => (a.name < b.name ? -1 : 1)))
@@ -67,7 +69,12 @@ function readObject(reading: Reading, object: Readonly<Record<string, unknown>>,
       reading.report(placeOf(here), 'is a word of the pattern language, which AWS takes for no field inside "$or"', misplaced(key))
     } else if (Array.isArray(value)) readClause(reading, value, here)
     else if (isPlain(value)) readObject(reading, value, here, inOr)
-    else reading.report(placeOf(here), `is ${nameOf(value)}, not an array or an object`, OPERATORS.includes(key) ? misplaced(key) : 'Put it in an array, like ["value"]: an array lists what is taken.')
+    else
+      reading.report(
+        placeOf(here),
+        `is ${nameOf(value)}, not an array or an object`,
+        OPERATORS.includes(key) ? misplaced(key) : 'Put it in an array, like ["value"]: an array lists what is taken.',
+      )
   }
 }
 
@@ -94,7 +101,12 @@ function readClause(reading: Reading, entries: readonly unknown[], path: readonl
 function readOr(reading: Reading, value: unknown, path: readonly string[]): void {
   const place = placeOf([...path, '$or'])
   if (!Array.isArray(value)) return reading.report(place, `is ${nameOf(value)}, not an array`, 'Write "$or": [{...}, {...}].')
-  if (value.length < 2) return reading.report(place, `lists ${value.length} objects; at least 2 are needed`, 'Write the fields of a single object beside the others, without "$or".')
+  if (value.length < 2)
+    return reading.report(
+      place,
+      `lists ${value.length} objects; at least 2 are needed`,
+      'Write the fields of a single object beside the others, without "$or".',
+    )
   reading.combinations *= value.length
   if (reading.combinations > MAX_COMBINATIONS) {
     const what = `makes ${reading.combinations} combinations (the lengths of all "$or" lists multiplied); AWS takes ${MAX_COMBINATIONS}`
@@ -152,7 +164,9 @@ function shortenedPath(place: string): string {
 }
 
 function misplaced(key: string): string {
-  return OPERATORS.includes(key) ? `An operator stands in the array of its field: "field": [{"${key}": ...}].` : 'Use another name, or leave "$or" out.'
+  return OPERATORS.includes(key)
+    ? `An operator stands in the array of its field: "field": [{"${key}": ...}].`
+    : 'Use another name, or leave "$or" out.'
 }
 
 /** Without recursion: what it is given may be deeper than the stack. */
@@ -160,7 +174,9 @@ function isDeeper(root: object, limit: number): boolean {
   let level: object[] = [root]
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > limit) return true
-    const next = level.flatMap((node) => Object.values(node).filter((value): value is object => typeof value === 'object' && value !== null))
+    const next = level.flatMap((node) =>
+      Object.values(node).filter((value): value is object => typeof value === 'object' && value !== null),
+    )
     level = [...new Set(next)]
   }
   return false

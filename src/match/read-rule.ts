@@ -64,7 +64,8 @@ const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
 ])
 
 function valueRule(value: Scalar, path: string, report: Report): Rule | null {
-  if (typeof value === 'number' && !Number.isFinite(value)) return refuse(report, path, 'is a number that JSON has no text for', 'Use a finite number.')
+  if (typeof value === 'number' && !Number.isFinite(value))
+    return refuse(report, path, 'is a number that JSON has no text for', 'Use a finite number.')
   const rule = { written: JSON.stringify(value), test: equalsTest(value) }
   if (typeof value === 'number') return { ...rule, equals: value, numeric: true }
   return typeof value === 'string' && addressDigits(value) !== null ? rule : { ...rule, equals: value }
@@ -74,7 +75,12 @@ function affix(kind: 'prefix' | 'suffix', value: unknown, path: string, report: 
   if (!isPlain(value)) return textRule(kind, value, path, report)
   const operator = only(value)
   if (operator?.[0] !== 'equals-ignore-case') {
-    return refuse(report, path, 'has an object in it that is not {"equals-ignore-case": text}', `Write {"${kind}": "text"} or {"${kind}": {"equals-ignore-case": "text"}}.`)
+    return refuse(
+      report,
+      path,
+      'has an object in it that is not {"equals-ignore-case": text}',
+      `Write {"${kind}": "text"} or {"${kind}": {"equals-ignore-case": "text"}}.`,
+    )
   }
   return textRule(`${kind}-ignore-case`, operator[1], `${path}.equals-ignore-case`, report)
 }
@@ -83,13 +89,16 @@ function textRule(operator: TextOperator, value: unknown, path: string, report: 
   return withText(value, path, report, (text) => {
     if (operator !== 'wildcard') return { test: textTest(operator, text) }
     const problem = wildcardProblem(text)
-    if (problem !== null) return refuse(report, path, problem, 'Write one "*" for any run of characters, "\\*" for an asterisk, "\\\\" for a backslash.')
+    if (problem !== null)
+      return refuse(report, path, problem, 'Write one "*" for any run of characters, "\\*" for an asterisk, "\\\\" for a backslash.')
     return { test: textTest(operator, text), wildcards: [text] }
   })
 }
 
 function withText(value: unknown, path: string, report: Report, make: (text: string) => Unwritten | null): Unwritten | null {
-  return typeof value === 'string' ? make(value) : refuse(report, path, `is ${nameOf(value)}, not a text`, 'This operator compares text only: put it in quotes.')
+  return typeof value === 'string'
+    ? make(value)
+    : refuse(report, path, `is ${nameOf(value)}, not a text`, 'This operator compares text only: put it in quotes.')
 }
 
 function cidr(value: unknown, path: string, report: Report): Unwritten | null {
@@ -106,7 +115,8 @@ function exists(value: unknown, path: string, report: Report): Unwritten | null 
   return refuse(report, path, `is ${nameOf(value)}, not true or false`, 'Write {"exists": true} or {"exists": false}.')
 }
 
-const NUMERIC_HINT = 'Write ["=", 5], ["<", 5], ["<=", 5], [">", 5], [">=", 5], or a range with the lower end first, like [">", 0, "<=", 5].'
+const NUMERIC_HINT =
+  'Write ["=", 5], ["<", 5], ["<=", 5], [">", 5], [">=", 5], or a range with the lower end first, like [">", 0, "<=", 5].'
 
 function numeric(value: unknown, path: string, report: Report): Unwritten | null {
   const bad = (what: string): null => refuse(report, path, what, NUMERIC_HINT)
@@ -117,7 +127,9 @@ function numeric(value: unknown, path: string, report: Report): Unwritten | null
   const rule = (test: Test): Unwritten => ({ test, numeric: true })
   if (value.length === 2) {
     if (operator === '=') return rule(oneOf([number]))
-    return rule(operator.startsWith('<') ? rangeTest(LOWEST, false, number, operator === '<') : rangeTest(number, operator === '>', HIGHEST, false))
+    return rule(
+      operator.startsWith('<') ? rangeTest(LOWEST, false, number, operator === '<') : rangeTest(number, operator === '>', HIGHEST, false),
+    )
   }
   if (value.length !== 4) return bad(`has ${value.length} elements; 2 or 4 are taken`)
   if (operator !== '>' && operator !== '>=') return bad(`goes on after "${operator}"; a range begins with its lower end`)
@@ -135,7 +147,8 @@ const BUT: ReadonlyMap<string, TextOperator> = new Map<string, TextOperator>([
   ['equals-ignore-case', 'equals-ignore-case'],
   ['wildcard', 'wildcard'],
 ])
-const BUT_HINT = 'Write {"anything-but": value}, a list of texts or of numbers, or {"anything-but": {"prefix": text}} with prefix, suffix, equals-ignore-case or wildcard.'
+const BUT_HINT =
+  'Write {"anything-but": value}, a list of texts or of numbers, or {"anything-but": {"prefix": text}} with prefix, suffix, equals-ignore-case or wildcard.'
 
 function anythingBut(value: unknown, path: string, report: Report): Unwritten | null {
   if (isPlain(value)) {
@@ -143,14 +156,23 @@ function anythingBut(value: unknown, path: string, report: Report): Unwritten | 
     if (operator === null) return refuse(report, path, 'has an object in it without exactly one operator', BUT_HINT)
     const [name, inner] = operator
     const textOperator = BUT.get(name)
-    return textOperator === undefined ? unknownOperator(name, [...BUT.keys()], path, report) : butText(textOperator, inner, `${path}.${name}`, report)
+    return textOperator === undefined
+      ? unknownOperator(name, [...BUT.keys()], path, report)
+      : butText(textOperator, inner, `${path}.${name}`, report)
   }
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
   if (list.length === 0) return refuse(report, path, 'is an empty list', BUT_HINT)
   const kind = typeof list[0]
-  if (kind !== 'string' && kind !== 'number') return refuse(report, path, `has ${nameOf(list[0])} in it; only texts or numbers are taken`, BUT_HINT)
+  if (kind !== 'string' && kind !== 'number')
+    return refuse(report, path, `has ${nameOf(list[0])} in it; only texts or numbers are taken`, BUT_HINT)
   const odd = list.find((entry) => typeof entry !== kind || (typeof entry === 'number' && !Number.isFinite(entry)))
-  if (odd !== undefined) return refuse(report, path, `mixes texts, numbers or other values`, 'A list is all texts or all numbers: make two rules of it, or one list a kind.')
+  if (odd !== undefined)
+    return refuse(
+      report,
+      path,
+      `mixes texts, numbers or other values`,
+      'A list is all texts or all numbers: make two rules of it, or one list a kind.',
+    )
   const test = noneOf([oneOf(list as readonly Scalar[])])
   return kind === 'number' ? { test, numeric: true } : { test }
 }

@@ -42,33 +42,61 @@ test('anything-but takes every value that is there and not named, whatever its k
 
 test('ends of ranges are in or out as asked', () => {
   const range = { numeric: ['>', 0, '<=', 5] }
-  assert.deepEqual([-1, 0, 0.001, 5, 5.001].map((value) => takes(range, value)), [false, false, true, true, false])
+  assert.deepEqual(
+    [-1, 0, 0.001, 5, 5.001].map((value) => takes(range, value)),
+    [false, false, true, true, false],
+  )
 })
 
 test('a quote at the end of a prefix can be the one that ends the text, as in the official library', () => {
-  assert.deepEqual(['ab', 'ab"c', 'abc'].map((value) => takes({ prefix: 'ab"' }, value)), [true, true, false])
-  assert.deepEqual(['ab', 'c"ab', 'cab'].map((value) => takes({ suffix: '"ab' }, value)), [true, true, false])
+  assert.deepEqual(
+    ['ab', 'ab"c', 'abc'].map((value) => takes({ prefix: 'ab"' }, value)),
+    [true, true, false],
+  )
+  assert.deepEqual(
+    ['ab', 'c"ab', 'cab'].map((value) => takes({ suffix: '"ab' }, value)),
+    [true, true, false],
+  )
 })
 
 test('property: anything-but is the negation of its operators on texts', () => {
   const operators = ['prefix', 'suffix', 'equals-ignore-case', 'wildcard'] as const
   const text = fc.string({ unit: fc.constantFrom('a', 'b', 'A', 'é', '"'), maxLength: 4 })
   fc.assert(
-    fc.property(fc.constantFrom(...operators), fc.array(text.filter((one) => one !== ''), { minLength: 1, maxLength: 3 }), text, (operator, list, value) => {
-      const but = takes({ 'anything-but': { [operator]: list } }, value)
-      assert.equal(but, !list.some((one) => takes({ [operator]: one }, value)))
-    }),
+    fc.property(
+      fc.constantFrom(...operators),
+      fc.array(
+        text.filter((one) => one !== ''),
+        { minLength: 1, maxLength: 3 },
+      ),
+      text,
+      (operator, list, value) => {
+        const but = takes({ 'anything-but': { [operator]: list } }, value)
+        assert.equal(but, !list.some((one) => takes({ [operator]: one }, value)))
+      },
+    ),
   )
-  fc.assert(fc.property(fc.array(text, { minLength: 1 }), text, (list, value) => assert.equal(takes({ 'anything-but': list }, value), !list.includes(value))))
+  fc.assert(
+    fc.property(fc.array(text, { minLength: 1 }), text, (list, value) =>
+      assert.equal(takes({ 'anything-but': list }, value), !list.includes(value)),
+    ),
+  )
 })
 
 test('property: a clause takes what any of its entries takes', () => {
   const entries: readonly unknown[] = ['a', 'b', 1, null, { prefix: 'a' }, { numeric: ['>', 0] }, { 'anything-but': 'a' }, '10.0.0.1']
   fc.assert(
-    fc.property(fc.subarray([...entries], { minLength: 1 }), fc.constantFrom<Scalar>('a', 'ab', 'b', 1, 0, null, true, '10.0.0.01'), (chosen, value) => {
-      const rules = chosen.map((entry) => readRule(entry, '', () => assert.fail())!)
-      assert.equal(anyOf(rules)(value), rules.some((rule) => rule.test(value)))
-    }),
+    fc.property(
+      fc.subarray([...entries], { minLength: 1 }),
+      fc.constantFrom<Scalar>('a', 'ab', 'b', 1, 0, null, true, '10.0.0.01'),
+      (chosen, value) => {
+        const rules = chosen.map((entry) => readRule(entry, '', () => assert.fail())!)
+        assert.equal(
+          anyOf(rules)(value),
+          rules.some((rule) => rule.test(value)),
+        )
+      },
+    ),
   )
 })
 
@@ -147,7 +175,7 @@ test('property: an IPv4 block takes an address exactly when the fixed bits agree
   const dotted = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.')
   fc.assert(
     fc.property(bits32, bits32, fc.integer({ min: 0, max: 31 }), (base, other, bits) => {
-      const near = ((base ^ (other & (0xffff_ffff >>> Math.max(0, bits - 1)))) >>> 0) as number
+      const near = (base ^ (other & (0xffff_ffff >>> Math.max(0, bits - 1)))) >>> 0
       const same = bits === 0 || base >>> (32 - bits) === near >>> (32 - bits)
       assert.equal(takes({ cidr: `${dotted(base)}/${bits}` }, dotted(near)), same)
     }),

@@ -1,6 +1,6 @@
 /**
  * A pattern taken apart: one pattern for each choice of one entry of each array and one branch of each `$or`. An event matches the whole
- * exactly when it matches a part. The official library does not always hold to that (see known-differences.md): its parts are right.
+ * exactly when it matches a part. The official library does not always hold to that (docs/reference/patterns.md lists where); what its parts say is right.
  */
 
 type Json = Readonly<Record<string, unknown>>

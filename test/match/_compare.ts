@@ -54,7 +54,8 @@ export async function compare(oracle: Oracle, pairs: readonly Pair[]): Promise<C
     const judged = parts === null ? [] : await oracle.judge(parts.map((pattern) => ({ pattern, events: events.map(({ event }) => event) })))
     for (const [at, { event, ours }] of events.entries()) {
       const theirs = judged.some(({ matches }) => matches[at] === true)
-      if (parts !== null && judged.every(({ refusal }) => refusal === null) && theirs === ours) explain('the library contradicts its own parts')
+      if (parts !== null && judged.every(({ refusal }) => refusal === null) && theirs === ours)
+        explain('the library contradicts its own parts')
       else if (numberAsAddress(pair.pattern, event)) explain('the library takes the text of a number for digits of an address')
       else differences.push(`ours ${ours} ${pair.pattern} ${event}`)
     }

@@ -57,12 +57,22 @@ const NUMBERS = [0, 1, -1, 2, 5, 10, 0.1, 0.5, -0.5, 1.5, 100, 1e3, 1e21, 1e-7, 
 
 function numberText(chance: Chance, value: number): Written {
   const plain = String(value)
-  const forms = [plain, plain, value.toExponential(), value.toExponential().replace('e+', 'E+'), Number.isInteger(value) && !plain.includes('e') ? `${plain}.0` : plain, value === 0 ? '-0' : plain]
+  const forms = [
+    plain,
+    plain,
+    value.toExponential(),
+    value.toExponential().replace('e+', 'E+'),
+    Number.isInteger(value) && !plain.includes('e') ? `${plain}.0` : plain,
+    value === 0 ? '-0' : plain,
+  ]
   return new Written(chance.one(forms))
 }
 /** Some other number; now and then one that no double holds. */
 function someNumber(chance: Chance): Written {
-  if (chance.in(4)) return new Written(chance.one(['9007199254740993', '0.1000000000000000055511151231257827', '1e400', '-1e400', '1e-400', '5.000000000000000000001']))
+  if (chance.in(4))
+    return new Written(
+      chance.one(['9007199254740993', '0.1000000000000000055511151231257827', '1e400', '-1e400', '5.000000000000000000001']),
+    )
   return numberText(chance, chance.one(NUMBERS) + chance.one([0, 0, 1, -1, 0.5]))
 }
 
@@ -71,8 +81,25 @@ function someValue(chance: Chance): unknown {
 }
 
 function address(chance: Chance): string {
-  if (chance.in(60)) return `${chance.one(['10', '11', '192', '01'])}.${chance.one(['0', '1', '168'])}.${chance.below(3)}.${chance.one(['0', '1', '15', '16', '255', '256'])}`
-  return chance.one(['::1', '0:0:0:0:0:0:0:1', '2001:db8::1', '2001:DB8:0::1', '2001:db9::', '::ffff:a00:1', '::ffff:0a00:0001', '0a00::1', '::', '1:2:3', ':', '1::2::3', '2001:db8:1:2:3:4:5:6', 'fe80::ffff', '00001::1'])
+  if (chance.in(60))
+    return `${chance.one(['10', '11', '192', '01'])}.${chance.one(['0', '1', '168'])}.${chance.below(3)}.${chance.one(['0', '1', '15', '16', '255', '256'])}`
+  return chance.one([
+    '::1',
+    '0:0:0:0:0:0:0:1',
+    '2001:db8::1',
+    '2001:DB8:0::1',
+    '2001:db9::',
+    '::ffff:a00:1',
+    '::ffff:0a00:0001',
+    '0a00::1',
+    '::',
+    '1:2:3',
+    ':',
+    '1::2::3',
+    '2001:db8:1:2:3:4:5:6',
+    'fe80::ffff',
+    '00001::1',
+  ])
 }
 
 function affixed(chance: Chance, kind: 'prefix' | 'suffix', value: string): string {
@@ -80,7 +107,9 @@ function affixed(chance: Chance, kind: 'prefix' | 'suffix', value: string): stri
 }
 
 function wildcard(chance: Chance): { readonly written: string; readonly fit: () => string } {
-  const parts = Array.from({ length: 1 + chance.below(4) }, (_, index, of = 0) => (index > 0 && of === 0 ? filled(chance, 2) : text(chance, 2)))
+  const parts = Array.from({ length: 1 + chance.below(4) }, (_, index, of = 0) =>
+    index > 0 && of === 0 ? filled(chance, 2) : text(chance, 2),
+  )
   const fill = (): string => parts.map((part, index) => (index === 0 ? part : text(chance, 3) + part)).join('')
   const escaped = chance.in(15) ? '\\*' : chance.in(5) ? '\\\\' : ''
   const plain = escaped === '' ? '' : escaped[1]!
@@ -96,17 +125,41 @@ function block(chance: Chance): { readonly written: string; readonly fit: () => 
   if (chance.in(60)) {
     const bits = chance.one([0, 4, 8, 12, 15, 16, 23, 24, 28, 31])
     const base = ['10', '1', '0', '16']
-    return { written: `10.1.0.16/${bits}`, fit: () => [...base.slice(0, Math.floor(bits / 8)), ...base.slice(Math.floor(bits / 8)).map((byte) => (chance.in(60) ? byte : String(chance.below(256))))].join('.') }
+    return {
+      written: `10.1.0.16/${bits}`,
+      fit: () =>
+        [
+          ...base.slice(0, Math.floor(bits / 8)),
+          ...base.slice(Math.floor(bits / 8)).map((byte) => (chance.in(60) ? byte : String(chance.below(256)))),
+        ].join('.'),
+    }
   }
   const bits = chance.one([0, 1, 16, 31, 32, 33, 48, 64, 100, 127])
-  return { written: `2001:db8::/${bits}`, fit: () => chance.one(['2001:db8::', '2001:db8::1', '2001:db8:ffff::', '2001:db9::1', '2001:db8:8000::', '32.1.13.184', '32.1.14.1', '2001:db8:0:0:0:0:0:0']) }
+  return {
+    written: `2001:db8::/${bits}`,
+    fit: () =>
+      chance.one([
+        '2001:db8::',
+        '2001:db8::1',
+        '2001:db8:ffff::',
+        '2001:db9::1',
+        '2001:db8:8000::',
+        '32.1.13.184',
+        '32.1.14.1',
+        '2001:db8:0:0:0:0:0:0',
+      ]),
+  }
 }
 
 function but(kind: string, one: (chance: Chance) => unknown, near: (chance: Chance, value: unknown) => unknown, single = true): Maker {
   return (chance) => {
     const list = Array.from({ length: 1 + chance.below(3) }, () => one(chance))
     const value = single && list.length === 1 && chance.in(60) ? list[0] : list
-    return { rule: { 'anything-but': kind === '' ? value : { [kind]: value } }, fit: () => someValue(chance), miss: () => near(chance, chance.one(list)) }
+    return {
+      rule: { 'anything-but': kind === '' ? value : { [kind]: value } },
+      fit: () => someValue(chance),
+      miss: () => near(chance, chance.one(list)),
+    }
   }
 }
 
@@ -117,11 +170,19 @@ const range: Maker = (chance) => {
     case 0:
       return { rule: { numeric: ['=', low] }, fit: () => numberText(chance, low), miss: () => someNumber(chance) }
     case 1:
-      return { rule: { numeric: [chance.one(['<', '<=', '>', '>=']), low] }, fit: () => numberBesideText(chance, low), miss: () => numberBesideText(chance, low) }
+      return {
+        rule: { numeric: [chance.one(['<', '<=', '>', '>=']), low] },
+        fit: () => numberBesideText(chance, low),
+        miss: () => numberBesideText(chance, low),
+      }
     default: {
       const [bottom, top] = low < value ? [low, value] : low > value ? [value, low] : [low, low + 1]
       const inside = (): unknown => numberText(chance, chance.one([bottom, top, (bottom + top) / 2, bottom + 1e-3, top - 1e-3]))
-      return { rule: { numeric: [chance.one(['>', '>=']), bottom, chance.one(['<', '<=']), top] }, fit: inside, miss: () => someNumber(chance) }
+      return {
+        rule: { numeric: [chance.one(['>', '>=']), bottom, chance.one(['<', '<=']), top] },
+        fit: inside,
+        miss: () => someNumber(chance),
+      }
     }
   }
 }
@@ -145,24 +206,68 @@ export const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
   ['prefix ignore case', (chance) => caseRule(chance, 'prefix', (value) => affixed(chance, 'prefix', value))],
   ['suffix ignore case', (chance) => caseRule(chance, 'suffix', (value) => affixed(chance, 'suffix', value))],
   ['equals-ignore-case', (chance) => affixRule(chance, 'equals-ignore-case', (value) => otherCase(chance, value))],
-  ['wildcard', (chance) => {
-    const { written, fit } = wildcard(chance)
-    return { rule: { wildcard: written }, fit, miss: () => text(chance) }
-  }],
-  ['anything-but texts', but('', (chance) => text(chance, 2), (_, value) => value)],
-  ['anything-but numbers', but('', (chance) => chance.one(NUMBERS), (chance, value) => numberText(chance, value as number))],
-  ['anything-but prefix', but('prefix', (chance) => filled(chance, 2), (chance, value) => affixed(chance, 'prefix', value as string))],
-  ['anything-but suffix', but('suffix', (chance) => filled(chance, 2), (chance, value) => affixed(chance, 'suffix', value as string))],
-  ['anything-but ignore case', but('equals-ignore-case', (chance) => text(chance, 3), (chance, value) => otherCase(chance, value as string))],
-  ['anything-but wildcard', (chance) => {
-    const { written, fit } = wildcard(chance)
-    return { rule: { 'anything-but': { wildcard: chance.in(50) ? written : [written, 'a*'] } }, fit: () => someValue(chance), miss: fit }
-  }],
+  [
+    'wildcard',
+    (chance) => {
+      const { written, fit } = wildcard(chance)
+      return { rule: { wildcard: written }, fit, miss: () => text(chance) }
+    },
+  ],
+  [
+    'anything-but texts',
+    but(
+      '',
+      (chance) => text(chance, 2),
+      (_, value) => value,
+    ),
+  ],
+  [
+    'anything-but numbers',
+    but(
+      '',
+      (chance) => chance.one(NUMBERS),
+      (chance, value) => numberText(chance, value as number),
+    ),
+  ],
+  [
+    'anything-but prefix',
+    but(
+      'prefix',
+      (chance) => filled(chance, 2),
+      (chance, value) => affixed(chance, 'prefix', value as string),
+    ),
+  ],
+  [
+    'anything-but suffix',
+    but(
+      'suffix',
+      (chance) => filled(chance, 2),
+      (chance, value) => affixed(chance, 'suffix', value as string),
+    ),
+  ],
+  [
+    'anything-but ignore case',
+    but(
+      'equals-ignore-case',
+      (chance) => text(chance, 3),
+      (chance, value) => otherCase(chance, value as string),
+    ),
+  ],
+  [
+    'anything-but wildcard',
+    (chance) => {
+      const { written, fit } = wildcard(chance)
+      return { rule: { 'anything-but': { wildcard: chance.in(50) ? written : [written, 'a*'] } }, fit: () => someValue(chance), miss: fit }
+    },
+  ],
   ['numeric', range],
-  ['cidr', (chance) => {
-    const { written, fit } = block(chance)
-    return { rule: { cidr: written }, fit, miss: () => address(chance) }
-  }],
+  [
+    'cidr',
+    (chance) => {
+      const { written, fit } = block(chance)
+      return { rule: { cidr: written }, fit, miss: () => address(chance) }
+    },
+  ],
   ['exists true', (chance) => ({ rule: { exists: true }, fit: () => someValue(chance), miss: () => ABSENT })],
   ['exists false', (chance) => ({ rule: { exists: false }, fit: () => ABSENT, miss: () => someValue(chance) })],
 ])
@@ -214,7 +319,11 @@ export function pairFor(chance: Chance, focus: string, events: number): Pair {
     }
     if (depth < 3 && chance.in(12)) {
       operators.add('$or')
-      set(node, '$or', Array.from({ length: 2 + chance.below(2) }, () => object(path, depth + 1)))
+      set(
+        node,
+        '$or',
+        Array.from({ length: 2 + chance.below(2) }, () => object(path, depth + 1)),
+      )
     }
     return node
   }
@@ -229,7 +338,11 @@ export function pairFor(chance: Chance, focus: string, events: number): Pair {
 
 function orPattern(chance: Chance, object: (path: readonly string[], depth: number) => Node): Node {
   const node = chance.in(50) ? object([], 2) : emptyNode()
-  set(node, '$or', Array.from({ length: 2 + chance.below(3) }, () => object([], chance.below(2) + 1)))
+  set(
+    node,
+    '$or',
+    Array.from({ length: 2 + chance.below(3) }, () => object([], chance.below(2) + 1)),
+  )
   return node
 }
 
@@ -239,7 +352,13 @@ function eventFor(chance: Chance, wanted: readonly Wanted[], arrays: boolean): N
   const fitting = chance.one([100, 100, 85, 50])
   for (const { path, made } of wanted) {
     const one = chance.one(made)
-    put(chance, root, path.flatMap((key) => (chance.in(90) ? key.split('.') : [key])), chance.in(fitting) ? one.fit() : chance.in(70) ? one.miss() : someValue(chance), arrays)
+    put(
+      chance,
+      root,
+      path.flatMap((key) => (chance.in(90) ? key.split('.') : [key])),
+      chance.in(fitting) ? one.fit() : chance.in(70) ? one.miss() : someValue(chance),
+      arrays,
+    )
   }
   return root
 }
@@ -256,7 +375,8 @@ function put(chance: Chance, node: Node, path: readonly string[], value: unknown
     const several = arrays || chance.in(10)
     if (Array.isArray(here) && here.length < 6) here.push(chance.in(80) ? value : [value])
     else if (here !== undefined && chance.in(60)) set(node, key, [here, value])
-    else set(node, key, several && chance.in(40) ? chance.one([[value], [someValue(chance), value], [[value]], [value, { z: value }]]) : value)
+    else
+      set(node, key, several && chance.in(40) ? chance.one([[value], [someValue(chance), value], [[value]], [value, { z: value }]]) : value)
     return
   }
   if (Array.isArray(here)) return put(chance, elementOf(chance, here), rest, value, arrays)
@@ -292,6 +412,9 @@ function set(node: Node, key: string, value: unknown): void {
 function written(value: unknown): string {
   if (value instanceof Written) return value.text
   if (Array.isArray(value)) return `[${value.map(written).join(',')}]`
-  if (isNode(value)) return `{${Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)}:${written(inner)}`).join(',')}}`
+  if (isNode(value))
+    return `{${Object.entries(value)
+      .map(([key, inner]) => `${JSON.stringify(key)}:${written(inner)}`)
+      .join(',')}}`
   return JSON.stringify(value)
 }

@@ -21,7 +21,10 @@ test(`${pairs} generated pairs, judged by the official library and by us`, { ski
   if (typeof oracle === 'string') return
   const chance = new Chance(seed)
   const each = Math.ceil(pairs / EVENTS / OPERATORS.length)
-  const found = await compare(oracle, OPERATORS.flatMap((operator) => Array.from({ length: each }, () => pairFor(chance, operator, EVENTS))))
+  const found = await compare(
+    oracle,
+    OPERATORS.flatMap((operator) => Array.from({ length: each }, () => pairFor(chance, operator, EVENTS))),
+  )
   assert.deepEqual(found.differences, [])
   assert.ok(found.pairs >= pairs)
   // What is explained stays rare, or the comparison would say little.
@@ -47,7 +50,12 @@ test('odd patterns: what the library refuses we refuse, what it takes we take', 
 })
 
 test('the recorded cases', () => {
-  type Case = { readonly pattern: string; readonly taken: boolean; readonly matching: readonly string[]; readonly others: readonly string[] }
+  type Case = {
+    readonly pattern: string
+    readonly taken: boolean
+    readonly matching: readonly string[]
+    readonly others: readonly string[]
+  }
   const cases = JSON.parse(readFileSync(new URL('cases.json', import.meta.url), 'utf8')) as readonly Case[]
   assert.ok(cases.length > 150)
   for (const { pattern, taken, matching, others } of cases) {

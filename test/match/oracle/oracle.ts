@@ -55,10 +55,14 @@ function jarsOf(): string | null {
   if (existsSync(jars)) return jars
   mkdirSync(CACHE, { recursive: true })
   const unfinished = `${jars}.${process.pid}`
-  const maven = spawnSync('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${unfinished}`], {
-    stdio: 'ignore',
-    timeout: 180_000,
-  })
+  const maven = spawnSync(
+    'mvn',
+    ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${unfinished}`],
+    {
+      stdio: 'ignore',
+      timeout: 180_000,
+    },
+  )
   const whole = maven.status === 0 && readdirSync(unfinished).some((file) => file.startsWith('event-ruler'))
   if (whole && !existsSync(jars)) renameSync(unfinished, jars)
   rmSync(unfinished, { recursive: true, force: true })
