@@ -81,6 +81,7 @@ test('names that every object inherits are fields like others', () => {
   for (const key of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'length']) {
     const pattern = JSON.parse(`{"a":{"${key}":[{"exists":true}]}}`) as unknown
     assert.equal(is(pattern, JSON.parse('{"a":{}}')), false, key)
+    assert.equal(is(JSON.parse(`{"a":{"${key}":[{"exists":false}]}}`), JSON.parse('{"a":{"b":1}}')), true, key)
     assert.equal(is(pattern, JSON.parse('{"a":"text"}')), false, key)
     assert.equal(is(pattern, JSON.parse('{"a":[1]}')), false, key)
     assert.equal(is(pattern, JSON.parse(`{"a":{"${key}":1}}`)), true, key)

@@ -182,6 +182,11 @@ test('property: an IPv4 block takes an address exactly when the fixed bits agree
   )
   assert.deepEqual(readBlock('10.1.2.3/12'), { low: '0A000000', high: '0A0FFFFF' })
   assert.equal(typeof readBlock('10.0.0.1/32'), 'string')
+  // As in the official library: digits from the left, as far as they decide.
+  assert.deepEqual(
+    [takes({ cidr: '10.0.0.0/8' }, 'a00::1'), takes({ cidr: '2001::/16' }, '32.1.13.184'), takes({ cidr: '2001:db8::/32' }, '32.1.13.184')],
+    [true, true, false],
+  )
 })
 
 function naive(pattern: string, value: string): boolean {

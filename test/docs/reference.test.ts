@@ -24,6 +24,8 @@ const NO_CODES: ReadonlySet<string> = new Set([
   // How the API writes disconnect types.
   ...['conference', 'consult', 'forward', 'noanswer', 'notavailable', 'dnd'].map((kind) => `transfer.${kind}`),
   ...['endpoint.dnd', 'transport.failure', 'session.expired'],
+  // Fields of event bodies.
+  ...['queue.id', 'division.id'],
   ...['unknown_topic', 'topic_mismatch', 'changed_type', 'new_field', 'new_value'].map((drift) => `drift.${drift}`),
   ...REGIONS.map(({ domain }) => domain),
 ])
