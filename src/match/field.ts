@@ -4,7 +4,7 @@
  *
  * Keys are outside data: none is read that is not the event's own.
  */
-import { isPlain } from './read-rule.ts'
+import { isObject } from '../event/json.ts'
 import type { Scalar, Test } from './rule.ts'
 
 /** A field, ready to be looked up. */
@@ -105,7 +105,7 @@ function walk(field: Field, node: unknown, at: number, within: Place | null, vis
       if (typeof element === 'object' && element !== null) walk(field, element, at, { array: node, index, outer: within }, visit)
       else if (at === field.length && isLeaf(element)) visit(element, within)
     }
-  } else if (isPlain(node)) {
+  } else if (isObject(node)) {
     if (at === field.length) return
     for (const hop of hopsAt(field, at, node)) {
       if (Object.hasOwn(node, hop.key)) walk(field, node[hop.key], hop.to, within, visit)

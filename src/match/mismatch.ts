@@ -2,9 +2,10 @@
  * Why an event does not match: the clause that failed, where, and what is there instead: its kind, never its value. For people
  * (`trunkline explain`), so it takes its time.
  */
+import { isObject } from '../event/json.ts'
 import { holdTogether } from './consistent.ts'
 import { eachValue, fieldOf } from './field.ts'
-import { nameOf, isPlain } from './read-rule.ts'
+import { nameOf } from './read-rule.ts'
 import { readPattern } from './read-pattern.ts'
 import type { Clause } from './pattern.ts'
 import { anyOf } from './rule.ts'
@@ -25,7 +26,7 @@ export function mismatchOf(pattern: unknown, envelope: unknown): Mismatch | null
   const { alternatives } = readPattern(pattern)
   let best: { readonly mismatch: Mismatch; readonly held: number } | null = null
   for (const clauses of alternatives) {
-    const failed = isPlain(envelope) ? firstFailed(clauses, envelope) : NO_EVENT
+    const failed = isObject(envelope) ? firstFailed(clauses, envelope) : NO_EVENT
     if (failed === null) return null
     const held = clauses.length === 0 ? 0 : failed.held / clauses.length
     if (best === null || held > best.held) best = { held, mismatch: { ...failed.mismatch, alternatives: alternatives.length } }
@@ -79,7 +80,7 @@ function leadsNowhere(name: string, envelope: object): string {
   let node: unknown = envelope
   const behind: string[] = []
   for (const key of name.split('.')) {
-    if (!isPlain(node)) return `: ${behind.join('.')} is ${nameOf(node)}`
+    if (!isObject(node)) return `: ${behind.join('.')} is ${nameOf(node)}`
     if (!Object.hasOwn(node, key)) return behind.length === 0 ? '' : `: ${behind.join('.')} has no ${JSON.stringify(key)}`
     node = node[key]
     behind.push(key)

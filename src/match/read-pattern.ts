@@ -2,10 +2,10 @@
  * Reads a pattern into its alternatives and says everything that is wrong with it, with the place. Never throws, whatever it is
  * given; bounded by the depth, the number of problems and the number of alternatives.
  */
-import { MAX_DEPTH } from '../event/json.ts'
+import { MAX_DEPTH, isObject } from '../event/json.ts'
 import { complexityOf } from './complexity.ts'
 import type { Alternative, Clause, PatternProblem } from './pattern.ts'
-import { OPERATORS, isPlain, nameOf, readRule, shortened } from './read-rule.ts'
+import { OPERATORS, nameOf, readRule, shortened } from './read-rule.ts'
 import type { Rule } from './rule.ts'
 
 /** Characters of a pattern's JSON that a rule of EventBridge may have (4,096 on request). */
@@ -24,7 +24,7 @@ export type ReadPattern = { readonly problems: readonly PatternProblem[]; readon
 /** Reads a pattern. With a problem of kind `invalid` there are no alternatives. */
 export function readPattern(pattern: unknown): ReadPattern {
   const reading = new Reading()
-  if (!isPlain(pattern))
+  if (!isObject(pattern))
     reading.report('', `is ${nameOf(pattern)}, not an object`, 'A pattern is an object, like {"detail-type": ["..."]}.')
   else if (isDeeper(pattern, MAX_DEPTH))
     reading.report('', `nests deeper than ${MAX_DEPTH} levels`, 'Events have no more levels either: flatten it.')
@@ -68,7 +68,7 @@ function readObject(reading: Reading, object: Readonly<Record<string, unknown>>,
     else if (inOr && RESERVED.has(key)) {
       reading.report(placeOf(here), 'is a word of the pattern language, which AWS takes for no field inside "$or"', misplaced(key))
     } else if (Array.isArray(value)) readClause(reading, value, here)
-    else if (isPlain(value)) readObject(reading, value, here, inOr)
+    else if (isObject(value)) readObject(reading, value, here, inOr)
     else
       reading.report(
         placeOf(here),
@@ -116,7 +116,7 @@ function readOr(reading: Reading, value: unknown, path: readonly string[]): void
   const after: Map<string, Clause>[] = []
   for (const [index, entry] of (value as readonly unknown[]).entries()) {
     if (reading.problems.length >= MAX_PROBLEMS) return
-    if (!isPlain(entry)) {
+    if (!isObject(entry)) {
       reading.report(`${place}[${index}]`, `is ${nameOf(entry)}, not an object`, 'Each entry of "$or" is an object of fields.')
       continue
     }

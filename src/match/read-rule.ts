@@ -3,10 +3,10 @@
  * nearest operator named.
  */
 import { nearestName } from '../config/nearest.ts'
-import { blockTest, readBlock } from './address.ts'
+import { isObject } from '../event/json.ts'
+import { addressDigits, blockTest, readBlock } from './address.ts'
 import type { Report } from './pattern.ts'
 import type { Rule, Scalar, Test, TextOperator } from './rule.ts'
-import { addressDigits } from './address.ts'
 import { equalsTest, noneOf, oneOf, rangeTest, textTest } from './rule.ts'
 import { wildcardProblem } from './wildcard.ts'
 
@@ -26,7 +26,7 @@ export const OPERATORS: readonly string[] = [
 /** Reads an entry; null when something was reported. */
 export function readRule(entry: unknown, path: string, report: Report): Rule | null {
   if (isScalar(entry)) return valueRule(entry, path, report)
-  if (!isPlain(entry)) {
+  if (!isObject(entry)) {
     const what = Array.isArray(entry) ? 'is an array in an array' : 'is no JSON'
     return refuse(report, path, what, 'An entry is a text, a number, true, false, null, or an object with one operator.')
   }
@@ -41,11 +41,6 @@ export function readRule(entry: unknown, path: string, report: Report): Rule | n
   if (reader === undefined) return unknownOperator(name, OPERATORS, path, report)
   const rule = reader(value, `${path}.${name}`, report)
   return rule === null ? null : { written: JSON.stringify(entry), ...rule }
-}
-
-/** An entry that is a value or a plain object, or not. */
-export function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 type Unwritten = Omit<Rule, 'written'>
@@ -72,7 +67,7 @@ function valueRule(value: Scalar, path: string, report: Report): Rule | null {
 }
 
 function affix(kind: 'prefix' | 'suffix', value: unknown, path: string, report: Report): Unwritten | null {
-  if (!isPlain(value)) return textRule(kind, value, path, report)
+  if (!isObject(value)) return textRule(kind, value, path, report)
   const operator = only(value)
   if (operator?.[0] !== 'equals-ignore-case') {
     return refuse(
@@ -151,7 +146,7 @@ const BUT_HINT =
   'Write {"anything-but": value}, a list of texts or of numbers, or {"anything-but": {"prefix": text}} with prefix, suffix, equals-ignore-case or wildcard.'
 
 function anythingBut(value: unknown, path: string, report: Report): Unwritten | null {
-  if (isPlain(value)) {
+  if (isObject(value)) {
     const operator = only(value)
     if (operator === null) return refuse(report, path, 'has an object in it without exactly one operator', BUT_HINT)
     const [name, inner] = operator
