@@ -133,6 +133,7 @@ const WORDS = {
   headers: 'object of texts',
   secret: 'text',
   policy: 'object of actions',
+  pattern: 'event pattern',
   file: 'path',
   folder: 'path',
   group: 'object',

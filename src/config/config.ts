@@ -99,6 +99,16 @@ export type TrunklineConfig = {
 export type RouteInput = {
   /** Topic templates taken literally, `*` for the rest of a segment or, at the end, the rest; null means all topics. */
   readonly topics?: readonly string[] | null | undefined
+  /** Event pattern of EventBridge, over `source`, `detail-type` and `detail`; null takes every event of the topics. */
+  readonly match?: EventPattern | null | undefined
+  /** Ids of the queues whose events are taken; null takes those of all. */
+  readonly queues?: readonly string[] | null | undefined
+  /** Media types whose events are taken, in any case; null takes those of all. */
+  readonly mediaTypes?: readonly string[] | null | undefined
+  /** Ids of the divisions whose events are taken; null takes those of all. */
+  readonly divisions?: readonly string[] | null | undefined
+  /** What becomes of topics that carry no queue, media type or division where one is asked for. */
+  readonly otherTopics?: 'pass' | 'drop' | null | undefined
   /** Where a new route begins: with events that arrive from now on, or with the oldest in the log. */
   readonly from?: 'latest' | 'earliest' | undefined
   /** Whether repetitions of an event are left out. */
@@ -181,6 +191,9 @@ export type FunctionSinkInput = {
   readonly maxMemoryBytes?: number | undefined
 }
 
+/** An event pattern as EventBridge has it: fields, and for each a list of what it may be. */
+export type EventPattern = Readonly<Record<string, unknown>>
+
 export type OrderBy = 'conversation' | 'user' | 'queue' | 'entity'
 
 /** What to do with an event that drifted: deliver it, deliver it with a mark, or keep it as a dead letter. */
@@ -242,6 +255,13 @@ export type RouteConfig = {
   readonly name: string
   /** null means all topics. */
   readonly topics: readonly string[] | null
+  readonly match: EventPattern | null
+  readonly queues: readonly string[] | null
+  readonly mediaTypes: readonly string[] | null
+  readonly divisions: readonly string[] | null
+  readonly otherTopics: 'pass' | 'drop' | null
+  /** What an event must match, all of them: `match`, and what queues, media types and divisions come to. */
+  readonly patterns: readonly EventPattern[]
   readonly from: 'latest' | 'earliest'
   readonly dedupe: boolean
   readonly validate: boolean

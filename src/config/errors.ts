@@ -22,6 +22,8 @@ export const CONFIG_CODES = {
   'config.missing_file':
     'Only of `config check`: a file that an option names does not exist. A service starts, and the events of that route wait for it.',
   'config.bad_topic': 'A topic entry that can match nothing.',
+  'config.bad_pattern': 'An event pattern that has no meaning; the message has the place in it.',
+  'config.pattern_limit': 'Warning: an event pattern that holds here and that AWS would refuse as a rule.',
   'config.topic_unknown': 'Warning: a topic that Genesys does not list, as on a bus of your own; only events that carry it match.',
   'config.topic_with_id': 'Warning: a topic with a real id where topics have the literal `{id}`; no event matches it.',
   'config.not_an_id': 'Warning: something else than an id where Genesys Cloud has ids (UUIDs), such as a name; it brings nothing.',

@@ -225,8 +225,10 @@ function routesBySpawn(load: string, cwd: string): unknown {
 
 /** Lays the modules that loading needs out as they are published: JavaScript in dist. */
 function publish(root: string): void {
-  const parts = ['config', 'event', 'genesys', 'pipeline', 'schema']
-  const modules = parts.flatMap((part) => readdirSync(join(SOURCE, part)).map((name) => join(part, name)))
+  const parts = ['config', 'event', 'genesys', 'match', 'pipeline', 'schema']
+  const modules = parts.flatMap((part) =>
+    readdirSync(join(SOURCE, part), { recursive: true, encoding: 'utf8' }).map((name) => join(part, name)),
+  )
   for (const path of [...modules, 'errors.ts'].filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))) {
     const { code } = transformSync(readFileSync(join(SOURCE, path), 'utf8'), { loader: 'ts', format: 'esm' })
     const built = join(root, 'dist', path.replace(/ts$/, 'js'))

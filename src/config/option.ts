@@ -1,7 +1,7 @@
 /** What an option is: the row of the option table. */
 
 /**
- * `folder` and `file` are paths made absolute; `secret` a text that may stand elsewhere; `headers` a record of texts; `policy` the
+ * `folder` and `file` are paths made absolute; `secret` a text that may stand elsewhere; `headers` a record of texts; `pattern` an event pattern; `policy` the
  * record of what to do about drift; `group` an object that may be null; `routes` the record of routes.
  */
 export type OptionType =
@@ -13,6 +13,7 @@ export type OptionType =
   | 'list'
   | 'url'
   | 'headers'
+  | 'pattern'
   | 'policy'
   | 'folder'
   | 'file'

@@ -42,6 +42,11 @@ const FULL = {
   routes: {
     first: {
       topics: ['v2.users.{id}.presence'],
+      match: { detail: { eventBody: { primary: [true] } } },
+      queues: null,
+      mediaTypes: null,
+      divisions: null,
+      otherTopics: null,
       from: 'earliest',
       dedupe: false,
       validate: false,
@@ -55,6 +60,11 @@ const FULL = {
     },
     second: {
       topics: null,
+      match: null,
+      queues: null,
+      mediaTypes: null,
+      divisions: null,
+      otherTopics: null,
       from: 'latest',
       dedupe: true,
       validate: true,
@@ -68,6 +78,11 @@ const FULL = {
     },
     third: {
       topics: null,
+      match: null,
+      queues: null,
+      mediaTypes: null,
+      divisions: null,
+      otherTopics: null,
       from: 'latest',
       dedupe: true,
       validate: true,
@@ -91,14 +106,22 @@ const RESOLVED: Omit<Config, 'origins'> = {
     {
       name: 'first',
       ...FULL.routes.first,
+      patterns: [FULL.routes.first.match],
       from: 'earliest',
       order: { by: 'queue' },
       sink: { ...FULL.routes.first.sink, type: 'http', headers: { 'x-key': 'text' }, shownUrl: 'https://crm.example/in?***' },
     },
-    { name: 'second', ...FULL.routes.second, from: 'latest', sink: { type: 'file', dir: '/etc/app/out', maxFileBytes: 2049 } },
+    {
+      name: 'second',
+      ...FULL.routes.second,
+      patterns: [],
+      from: 'latest',
+      sink: { type: 'file', dir: '/etc/app/out', maxFileBytes: 2049 },
+    },
     {
       name: 'third',
       ...FULL.routes.third,
+      patterns: [],
       from: 'latest',
       sink: { ...FULL.routes.third.sink, type: 'function', module: '/etc/app/crm.ts' },
     },
@@ -106,7 +129,9 @@ const RESOLVED: Omit<Config, 'origins'> = {
 }
 
 test('the table has exactly the keys that the types have', () => {
-  const written = new Set(pathsOf(FULL).map((path) => path.replace(/^routes\.\w+/, 'routes.*').replace(/\.(headers|policy)\..*$/, '.$1')))
+  const written = new Set(
+    pathsOf(FULL).map((path) => path.replace(/^routes\.\w+/, 'routes.*').replace(/\.(headers|policy|match)\..*$/, '.$1')),
+  )
   const tabled = OPTIONS.flatMap((option) =>
     option.path === null || option.type === 'group' || option.type === 'routes' ? [] : option.path,
   )
@@ -148,9 +173,12 @@ test('the reference page is up to date (npm run reference)', () => {
   assert.equal(readFileSync(REFERENCE_PAGE, 'utf8'), renderReference())
 })
 
+/** Options that have a place in the table whatever their value; null elsewhere stands for a group that is not there. */
+const NULL_IS_A_VALUE: ReadonlySet<string> = new Set(['topics', 'match', 'queues', 'mediaTypes', 'divisions', 'otherTopics'])
+
 function pathsOf(value: unknown, path = ''): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [path]
   return Object.entries(value).flatMap(([key, entry]) =>
-    entry === null && key !== 'topics' ? [] : pathsOf(entry, path === '' ? key : `${path}.${key}`),
+    entry === null && !NULL_IS_A_VALUE.has(key) ? [] : pathsOf(entry, path === '' ? key : `${path}.${key}`),
   )
 }

@@ -39,9 +39,14 @@ export function printConfig(config: Config): PrintedConfig {
 /** The masked configuration as text: one option a line with its value and origin. */
 export function formatConfig(config: Config): string {
   const printed = printConfig(config)
-  const rows = Object.entries(printed.origins).map(
-    ([path, origin]) => [path, JSON.stringify(valueAt(printed.config, path)), origin] as const,
-  )
+  const rows = Object.entries(printed.origins).map(([path, origin]): [string, string, string] => [
+    path,
+    JSON.stringify(valueAt(printed.config, path)),
+    origin,
+  ])
+  for (const { name, patterns } of config.routes)
+    if (patterns.length > 0)
+      rows.push([`routes.${name} matches`, patterns.map((pattern) => JSON.stringify(pattern)).join(' and '), 'result'])
   const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => Math.min(60, (row[column] ?? '').length))))
   const lines = rows.map(([path, value, origin]) => `${path.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${origin}`)
   return [`configuration file: ${printed.file ?? 'none'}`, ...lines, ''].join('\n')

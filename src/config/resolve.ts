@@ -3,6 +3,7 @@ import type { Config, Origin, RouteConfig } from './config.ts'
 import { checkBacklog, checkTogether, checkTopics, defaultRoutes } from './checks.ts'
 import type { ConfigError } from './errors.ts'
 import { nearestName } from './nearest.ts'
+import { patternsOf } from './patterns.ts'
 import { OPTIONS } from './options.ts'
 import { childrenFor, OPTION_TREE, type OptionNode } from './option-tree.ts'
 import { describe, inFile, join, overrideOf, report, warn, type ConfigContext, type Reading } from './reading.ts'
@@ -135,9 +136,10 @@ function readRoute(
   const route = readGroup(node, input, path, reading)
   checkTopics(route['topics'], `${path}.topics`, reading)
   checkBacklog(input['backlog'], `${path}.backlog`, reading)
+  const patterns = patternsOf(route, path, reading)
   const sink = route['sink']
   const shown = reading.shownUrls.get(`${path}.sink.url`)
-  return { name, ...route, ...(isRecord(sink) && shown !== undefined ? { sink: { ...sink, shownUrl: shown } } : {}) }
+  return { name, ...route, patterns, ...(isRecord(sink) && shown !== undefined ? { sink: { ...sink, shownUrl: shown } } : {}) }
 }
 
 function checkVariables(reading: Reading): void {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Option } from './option.ts'
 import { type Accepted, describe, element, join, report, wrongType, type Place, type Reading } from './reading.ts'
+import { readEventPattern } from './patterns.ts'
 import { readPolicy } from './policy.ts'
 import { readSecret, shownUrl } from './secret.ts'
 
@@ -27,6 +28,8 @@ export function readValue(option: Option, place: Place, reading: Reading): Accep
       return readList(option, place, reading)
     case 'secret':
       return readSecretText(option, place, reading)
+    case 'pattern':
+      return readEventPattern(option, place, reading)
     case 'policy':
       return readPolicy(option, place, reading)
     case 'folder':

@@ -7,6 +7,7 @@ import type { Event } from '../event/event.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import type { Log } from '../log/log.ts'
 import { verdictDedupe } from '../pipeline/dedupe.ts'
+import { compile } from '../match/matcher.ts'
 import { matchStage } from '../pipeline/match.ts'
 import type { Stage } from '../pipeline/outcome.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
@@ -32,14 +33,16 @@ const BATCH_GAP_MS = 4
 /** Makes the route and records its definition; nothing runs yet. */
 export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
   const { log, ledger, logger, validation } = rooms
-  const { name, topics, dedupe, backfill, validate } = config
+  const { name, topics, patterns, dedupe, backfill, validate } = config
   const clock = systemClock
   const warn = (code: string, message: string): void => logger.warn({ code, route: name }, message)
   const output = (line: string): void => logger.info({ code: 'sink.function_output', route: name }, line)
   ledger.createRoute(name, config.from === 'earliest' ? log.events.firstSeq : log.events.nextSeq)
-  const definition: Definition = { topics, dedupe, backfill, validate }
+  const definition: Definition = { topics, patterns, dedupe, backfill, validate }
   ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
-  const shaping: Stage[] = [matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), backfill })]
+  const shaping: Stage[] = [
+    matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), matchers: patterns.map(compile), backfill }),
+  ]
   if (validate) shaping.push(validation.stage)
   if (dedupe) shaping.push(verdictDedupe)
   const beside = besideOf(config, rooms)

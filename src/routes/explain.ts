@@ -3,8 +3,11 @@
  * plain success is in the ledger, delivery follows from the route's progress, and pure verdicts are computed again
  * with the route definition in force then, and marked `derived`.
  */
+import { envelopeOf } from '../event/document.ts'
 import type { Event } from '../event/event.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import { compile, type Matcher } from '../match/matcher.ts'
+import { mismatchOf } from '../match/mismatch.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
 import type { Happening, Ledger } from './ledger.ts'
 import type { Route } from './route.ts'
@@ -44,6 +47,7 @@ export type RouteHistory = {
 /** The part of a route's definition that pure verdicts depend on; stored with each revision. */
 export type Definition = {
   readonly topics: readonly string[] | null
+  readonly patterns: readonly unknown[]
   readonly dedupe: boolean
   readonly backfill: boolean
   readonly validate: boolean
@@ -52,7 +56,7 @@ export type Definition = {
 /** What validation says of an event now, in words; null when it fits. */
 export type Findings = (event: Event) => string | null
 
-const ANYTHING: Definition = { topics: null, dedupe: true, backfill: false, validate: false }
+const ANYTHING: Definition = { topics: null, patterns: [], dedupe: true, backfill: false, validate: false }
 
 /** Explains one event on one route. `route` is null for a route that is no longer configured. */
 export function explainOnRoute(
@@ -72,7 +76,8 @@ export function explainOnRoute(
 
   const stages: StageNote[] = []
   const unmatched = unmatchedBy(definition, event)
-  stages.push({ stage: 'match', outcome: unmatched === null ? 'keep' : 'drop', reason: unmatched, derived: true })
+  const clause = unmatched === 'match.pattern' ? `match.pattern: ${clauseFailed(definition, event)}` : unmatched
+  stages.push({ stage: 'match', outcome: unmatched === null ? 'keep' : 'drop', reason: clause, derived: true })
   const expired = ledger.get('SELECT reason FROM expired WHERE route = ? AND from_seq <= ? AND to_seq >= ?', name, seq, seq)
   if (expired !== undefined) return { ...base, outcome: 'dropped', reason: String(expired['reason']), stages: [] }
   if (unmatched !== null) return { ...base, outcome: 'not_matched', reason: unmatched, stages }
@@ -101,8 +106,36 @@ export function explainOnRoute(
 
 /** Why the route does not take the event, or null when it does. */
 function unmatchedBy(definition: Definition, event: Event): string | null {
-  if (definition.topics !== null && !compileTopics(definition.topics, KNOWN_TOPICS).matches(event.topic)) return 'match.topic'
-  return !definition.backfill && event.marks.includes('backfill') ? 'match.backfill' : null
+  const { topics, matchers } = compiled(definition)
+  if (topics !== null && !topics.matches(event.topic)) return 'match.topic'
+  if (!definition.backfill && event.marks.includes('backfill')) return 'match.backfill'
+  return matchers.every((matcher) => matcher.matchesEvent(event)) ? null : 'match.pattern'
+}
+
+/** The clause that did not match, in words; nothing of the event but the kinds of its values. */
+function clauseFailed(definition: Definition, event: Event): string {
+  const envelope = envelopeOf(event)
+  const failed = definition.patterns.map((pattern) => mismatchOf(pattern, envelope)).find((mismatch) => mismatch !== null)
+  return failed === undefined ? 'nothing' : `${failed.path} ${failed.why}; asked for ${failed.asked}`
+}
+
+type Compiled = { readonly topics: ReturnType<typeof compileTopics> | null; readonly matchers: readonly Matcher[] }
+
+/** Lists ask about hundreds of events under the same few definitions. */
+const remembered = new Map<string, Compiled>()
+const MAX_REMEMBERED = 64
+
+function compiled(definition: Definition): Compiled {
+  const name = JSON.stringify([definition.topics, definition.patterns])
+  const known = remembered.get(name)
+  if (known !== undefined) return known
+  const made = {
+    topics: definition.topics === null ? null : compileTopics(definition.topics, KNOWN_TOPICS),
+    matchers: definition.patterns.map(compile),
+  }
+  if (remembered.size >= MAX_REMEMBERED) remembered.clear()
+  remembered.set(name, made)
+  return made
 }
 
 /** The outcome alone, for lists. */

@@ -16,6 +16,7 @@ import { LogReader } from '../log/reader.ts'
 import type { SegmentsView } from '../log/messages.ts'
 import type { Clock } from '../pipeline/clock.ts'
 import { verdictDedupe } from '../pipeline/dedupe.ts'
+import { compile } from '../match/matcher.ts'
 import { matchStage } from '../pipeline/match.ts'
 import { KEEP, type Outcome, type Stage } from '../pipeline/outcome.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
@@ -131,6 +132,12 @@ export function routeConfig(overrides: Partial<RouteConfig> = {}): RouteConfig {
   return {
     name: 'crm',
     topics: null,
+    match: null,
+    queues: null,
+    mediaTypes: null,
+    divisions: null,
+    otherTopics: null,
+    patterns: [],
     from: 'earliest',
     dedupe: true,
     validate: true,
@@ -181,8 +188,8 @@ export class Life {
     const config = routeConfig(overrides)
     const reader = more.reader ?? log.reader
     this.ledger.createRoute(config.name, config.from === 'earliest' ? reader.firstSeq : reader.nextSeq)
-    const { topics, dedupe, backfill, validate } = config
-    const definition: Definition = { topics, dedupe, backfill, validate }
+    const { topics, patterns, dedupe, backfill, validate } = config
+    const definition: Definition = { topics, patterns, dedupe, backfill, validate }
     this.ledger.revise(
       config.name,
       this.ledger.route(config.name)?.position ?? 0,
@@ -191,7 +198,13 @@ export class Life {
       clock.nowMs(),
     )
     const shaping: Stage[] = []
-    shaping.push(matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), backfill }))
+    shaping.push(
+      matchStage({
+        topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS),
+        matchers: config.patterns.map(compile),
+        backfill,
+      }),
+    )
     if (config.dedupe) shaping.push(verdictDedupe)
     const route = new Route({
       config,

@@ -13,7 +13,7 @@ import { bodyOf, conversationOf, sqsMessage } from '../../src/testing/sqs-event.
  * else is: in a folder without node_modules.
  */
 
-const MAX_BYTES = 150_000
+const MAX_BYTES = 220_000
 const HANDLER = `
   import { defineConfig, memoryStore, sqs } from './src/lambda.ts'
   const config = defineConfig({

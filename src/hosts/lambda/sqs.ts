@@ -15,6 +15,7 @@ import { toDocument } from '../../event/document.ts'
 import { KNOWN_TOPICS } from '../../event/known-topics.ts'
 import type { Clock } from '../../pipeline/clock.ts'
 import { deliverStage } from '../../pipeline/deliver.ts'
+import { compile } from '../../match/matcher.ts'
 import { matchStage } from '../../pipeline/match.ts'
 import { type Stage, hold } from '../../pipeline/outcome.ts'
 import { runStages } from '../../pipeline/pipeline.ts'
@@ -92,7 +93,10 @@ async function start(options: SqsOptions, clock: Clock, warn: (code: string, mes
     route,
     decode: { maxBytes: DEFAULT_MAX_BYTES, ...(orgId === null ? {} : { orgId }) },
     windowMs: config.dedupe.windowMs ?? config.log.maxAgeMs,
-    shaping: [matchStage({ topics, backfill: route.backfill }), ...(validate === null ? [] : [validate])],
+    shaping: [
+      matchStage({ topics, matchers: route.patterns.map(compile), backfill: route.backfill }),
+      ...(validate === null ? [] : [validate]),
+    ],
     deliver: deliverStage(sink),
   }
 }

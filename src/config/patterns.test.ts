@@ -1,0 +1,93 @@
+/** What a route matches by: mistakes name their place; convenience keys come to a pattern that AWS would take. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import { nearestTopics, templateOf } from '../event/topics.ts'
+import type { RouteConfig } from './config.ts'
+import { resolveConfig, type ConfigResult } from './resolve.ts'
+
+const SINK = { type: 'file', dir: 'out' }
+const ACD_END = 'v2.detail.events.conversation.{id}.acd.end'
+const ATTRIBUTES = 'v2.detail.events.conversation.{id}.attributes'
+
+function resolved(route: object): ConfigResult {
+  return resolveConfig(
+    { routes: { crm: { sink: SINK, ...route } } },
+    {
+      file: '/proj/trunkline.config.ts',
+      cwd: '/proj',
+      env: {},
+      readFile: () => assert.fail('reads no file'),
+      knownTopics: KNOWN_TOPICS,
+      nearestTopics,
+      topicTemplateOf: (name) => templateOf(name).topic,
+    },
+  )
+}
+
+function routeOf(route: object): RouteConfig {
+  const result = resolved(route)
+  assert.ok('config' in result, JSON.stringify(result))
+  return result.config.routes[0] ?? assert.fail()
+}
+
+function errorsOf(route: object): readonly (readonly [string, string, string])[] {
+  const result = resolved(route)
+  assert.ok('errors' in result, 'the configuration was accepted')
+  return result.errors.map(({ code, path, message, hint }) => [code, path, `${message} ${hint}`])
+}
+
+test('a pattern stands as it was given; without any key there is none', () => {
+  const match = { detail: { eventBody: { mediaType: ['VOICE'] } } }
+  assert.deepEqual(routeOf({ match }).patterns, [match])
+  assert.deepEqual(routeOf({}).patterns, [])
+})
+
+test('a pattern without meaning is an error at its place, with what would be right', () => {
+  const [error] = errorsOf({ match: { detail: { eventBody: { queueId: 'q' } } } })
+  assert.deepEqual([error?.[0], error?.[1]], ['config.bad_pattern', 'routes.crm.match.detail.eventBody.queueId'])
+  const [operator] = errorsOf({ match: { source: [{ prefx: 'aws' }] } })
+  assert.match(operator?.[2] ?? '', /prefix/)
+  assert.deepEqual(
+    errorsOf({ match: ['x'] }).map(([code]) => code),
+    ['config.wrong_type'],
+  )
+})
+
+test('what only AWS refuses is a warning', () => {
+  const result = resolved({ match: { source: Array.from({ length: 300 }, (_, i) => `source-number-${i}`) } })
+  assert.ok('config' in result)
+  assert.deepEqual(
+    result.warnings.map(({ code, path }) => [code, path]),
+    [['config.pattern_limit', 'routes.crm.match']],
+  )
+})
+
+test('queues come to a pattern on the field that carries them, beside a pattern of the route', () => {
+  const match = { source: [{ prefix: 'aws.partner/' }] }
+  const { patterns } = routeOf({ topics: [ACD_END], queues: ['q-1', 'q-2'], match })
+  assert.equal(patterns.length, 2)
+  assert.deepEqual(patterns[0], match)
+  assert.match(JSON.stringify(patterns[1]), /"queueId":\["q-1","q-2"\]/)
+})
+
+test('topics that carry no queue ask for a decision, and are named', () => {
+  const topics = [ACD_END, ATTRIBUTES]
+  const [error, ...others] = errorsOf({ topics, queues: ['q-1'] })
+  assert.deepEqual([error?.[0], error?.[1], others], ['config.missing_value', 'routes.crm.otherTopics', []])
+  assert.ok(error?.[2].includes(ATTRIBUTES) && !error[2].includes(`${ACD_END},`))
+  assert.ok(routeOf({ topics, queues: ['q-1'], otherTopics: 'drop' }).patterns.length === 1)
+  assert.ok(routeOf({ topics, queues: ['q-1'], otherTopics: 'pass' }).patterns.length === 1)
+})
+
+test('keys that come to nothing are refused', () => {
+  for (const [route, path] of [
+    [{ topics: [ACD_END], queues: [] }, 'routes.crm.queues'],
+    [{ otherTopics: 'pass' }, 'routes.crm.otherTopics'],
+    [{ topics: [ATTRIBUTES], queues: ['q-1'], otherTopics: 'drop' }, 'routes.crm.queues'],
+  ] as const)
+    assert.ok(
+      errorsOf(route).some(([code, at]) => code === 'config.bad_value' && at === path),
+      JSON.stringify(errorsOf(route)),
+    )
+})
