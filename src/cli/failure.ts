@@ -47,6 +47,7 @@ export function exitCodeOfAnswer(code: string): number {
 const FIX_FIRST: readonly string[] = [
   'usage.',
   'config.',
+  'test.',
   'data_dir.',
   'http.',
   'auth.',

@@ -25,6 +25,7 @@ import { sendCommand } from './verbs/send.ts'
 import { simulateCommand } from './verbs/simulate.ts'
 import { startCommand } from './verbs/start.ts'
 import { tailCommand } from './verbs/tail.ts'
+import { testCommand } from './verbs/test.ts'
 import { topicsCommand } from './verbs/topics.ts'
 
 /** Runs the command with its arguments, without those of the process itself; never rejects. */
@@ -97,6 +98,7 @@ function programOf(context: Context): Command {
     queuesCommand,
     genesysCommand,
     configCommand,
+    testCommand,
     fsckCommand,
     benchCommand,
   ]

@@ -63,3 +63,13 @@ export const SAMPLE_EVENT: string = `${JSON.stringify(
   null,
   2,
 )}\n`
+
+/** A first test: the sample event is archived, and not twice. Paths are relative to the configuration. */
+export const SAMPLE_TEST = `{
+  "name": "a call that begins is archived once",
+  "events": [
+    { "file": "events/customer-start.json", "expect": { "archive": "delivered" } },
+    { "file": "events/customer-start.json", "expect": { "archive": "duplicate" } }
+  ]
+}
+`

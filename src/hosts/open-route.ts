@@ -4,17 +4,12 @@ import type { RouteConfig } from '../config/config.ts'
 import { routeRevision } from '../config/revision.ts'
 import { toDocument, type Beside } from '../event/document.ts'
 import type { Event } from '../event/event.ts'
-import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import type { Log } from '../log/log.ts'
-import { verdictDedupe } from '../pipeline/dedupe.ts'
-import { compile } from '../match/matcher.ts'
-import { matchStage } from '../pipeline/match.ts'
-import type { Stage } from '../pipeline/outcome.ts'
-import { compileTopics } from '../pipeline/topic-pattern.ts'
 import type { Definition } from '../routes/explain.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import { Route } from '../routes/route.ts'
 import { systemClock } from './clock.ts'
+import { shapingOf } from './shaping.ts'
 import { createSink } from './sinks.ts'
 import type { Validation } from './validation.ts'
 import { VERSION } from './version.ts'
@@ -40,14 +35,10 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
   ledger.createRoute(name, config.from === 'earliest' ? log.events.firstSeq : log.events.nextSeq)
   const definition: Definition = { topics, patterns, dedupe, backfill, validate }
   ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
-  const shaping: Stage[] = [
-    matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), matchers: patterns.map(compile), backfill }),
-  ]
-  if (validate) shaping.push(validation.stage)
-  if (dedupe) shaping.push(verdictDedupe)
   const beside = besideOf(config, rooms)
   const document = beside === null ? toDocument : (event: Event): Uint8Array => toDocument(event, beside(event))
   const sink = createSink(config.sink, { clock, document, beside: beside ?? (() => NOTHING), name, version: VERSION, warn, output })
+  const shaping = shapingOf(config, validation.stage)
   return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
 }
 

@@ -2,8 +2,11 @@
  * Why an event does not match: the clause that failed, where, and what is there instead: its kind, never its value. For people
  * (`trunkline explain`), so it takes its time.
  */
+import { envelopeText } from '../event/document.ts'
+import type { Event } from '../event/event.ts'
 import { isObject } from '../event/json.ts'
 import { holdTogether } from './consistent.ts'
+import { parseEnvelope } from './exact-numbers.ts'
 import { eachValue, fieldOf } from './field.ts'
 import { nameOf } from './read-rule.ts'
 import { readPattern } from './read-pattern.ts'
@@ -32,6 +35,23 @@ export function mismatchOf(pattern: unknown, envelope: unknown): Mismatch | null
     if (best === null || held > best.held) best = { held, mismatch: { ...failed.mismatch, alternatives: alternatives.length } }
   }
   return best?.mismatch ?? null
+}
+
+/** A route may ask for hundreds of queues. */
+const MAX_ASKED = 200
+
+/** Why patterns that all have to match do not take an event, in one line; null when they do. Nothing of the event but kinds of values. */
+export function describeMismatch(patterns: readonly unknown[], event: Event): string | null {
+  // As the matcher sees it: topic and source are what decoding made of them.
+  const envelope = { ...parseEnvelope(envelopeText(event), true), source: event.source, 'detail-type': event.topic }
+  for (const pattern of patterns) {
+    const failed = mismatchOf(pattern, envelope)
+    if (failed === null) continue
+    const asked = failed.asked.length > MAX_ASKED ? `${failed.asked.slice(0, MAX_ASKED)}...` : failed.asked
+    const which = failed.alternatives > 1 ? ` in the nearest of ${failed.alternatives} alternatives` : ''
+    return `${failed.path} ${failed.why}; asked for ${asked}${which}`
+  }
+  return null
 }
 
 type Failed = { readonly mismatch: Omit<Mismatch, 'alternatives'>; readonly held: number }

@@ -1,4 +1,4 @@
-/** `trunkline init`: a configuration and a first event to send. Overwrites nothing unless told to, and then nothing else. */
+/** `trunkline init`: a configuration, a first event to send and a first test. Overwrites nothing unless told to, and then nothing else. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { Command, Option } from 'commander'
@@ -6,14 +6,14 @@ import { print, printJson, type Context } from '../context.ts'
 import { IN_A_CLONE } from '../in-a-clone.ts'
 import { usageError } from '../failure.ts'
 import { withExamples, withJson } from '../options.ts'
-import { CONFIG_JSON, CONFIG_TS, SAMPLE_EVENT } from '../templates.ts'
+import { CONFIG_JSON, CONFIG_TS, SAMPLE_EVENT, SAMPLE_TEST } from '../templates.ts'
 import { safe } from '../text.ts'
 
 type Options = { readonly json?: true; readonly force?: true; readonly format: 'ts' | 'json' }
 
 export function initCommand(context: Context): Command {
   const command = new Command('init')
-    .description('write a first configuration and a sample event')
+    .description('write a first configuration, a sample event and a test of what becomes of it')
     .argument('[folder]', 'where to', '.')
     .addOption(new Option('--format <format>', 'of the configuration').choices(['ts', 'json']).default('ts'))
     .option('--force', 'overwrite files that are there')
@@ -28,6 +28,7 @@ async function init(context: Context, folder: string, options: Options): Promise
   const files = new Map([
     [join(root, configFile), options.format === 'ts' ? CONFIG_TS : CONFIG_JSON],
     [join(root, 'events', 'customer-start.json'), SAMPLE_EVENT],
+    [join(root, 'tests', 'customer-start.test.json'), SAMPLE_TEST],
   ])
   // A configuration in another format would make it unclear which one counts.
   const configs = CONFIG_FILES.map((name) => join(root, name)).filter((path) => existsSync(path))
