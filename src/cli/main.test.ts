@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { folder, run } from './_test-io.ts'
 
-const VERBS = ['init', 'dev', 'start', 'send', 'tail', 'events', 'explain', 'deadletters', 'quarantine', 'config', 'fsck', 'bench']
+const VERBS = ['init', 'dev', 'start', 'send', 'tail', 'events', 'explain', 'deadletters', 'quarantine', 'config', 'test', 'fsck', 'bench']
 const SUB_VERBS = [
   'deadletters list',
   'deadletters show',
@@ -54,15 +54,21 @@ test('wrong usage is exit code 2 and says what to do', async () => {
   }
 })
 
-test('init writes a configuration that is in order and an event; it overwrites only with --force', async (t) => {
+test('init writes a configuration that is in order, an event and a test that passes; it overwrites only with --force', async (t) => {
   for (const format of ['ts', 'json']) {
     const cwd = folder(t)
     const { code, out } = await run(['init', '--format', format], { cwd })
     assert.equal(code, 0)
-    assert.match(out, new RegExp(`^wrote trunkline\\.config\\.${format}\\nwrote events/customer-start\\.json\\n`))
+    assert.match(
+      out,
+      new RegExp(
+        `^wrote trunkline\\.config\\.${format}\\nwrote events/customer-start\\.json\\nwrote tests/customer-start\\.test\\.json\\n`,
+      ),
+    )
     const check = await run(['config', 'check'], { cwd })
     assert.deepEqual([check.code, check.err], [0, ''])
     assert.match(check.out, /: ok, 1 route \(archive\)\n$/)
+    assert.match((await run(['test'], { cwd })).out, /^passed {2}tests\/customer-start\.test\.json: [^]*1 test passed, 0 failed/)
     writeFileSync(join(cwd, `trunkline.config.${format}`), 'mine')
     const again = await run(['init', '--format', format], { cwd })
     assert.equal(again.code, 2)

@@ -80,6 +80,21 @@ test('topics that carry no queue ask for a decision, and are named', () => {
   assert.ok(routeOf({ topics, queues: ['q-1'], otherTopics: 'pass' }).patterns.length === 1)
 })
 
+test('one mistake is one error: what follows from it is not said beside it', () => {
+  for (const [route, path] of [
+    [{ queues: ['no id'], otherTopics: 'pass' }, 'routes.crm.queues[0]'],
+    [{ topics: 5, queues: ['q-1'] }, 'routes.crm.topics'],
+    [{ topics: [], queues: ['q-1'] }, 'routes.crm.topics'],
+    [{ topics: ['v2.*.nothing.*.such'], queues: ['q-1'] }, 'routes.crm.topics[0]'],
+    [{ topics: [ATTRIBUTES], queues: ['q-1'] }, 'routes.crm.otherTopics'],
+    [{ match: { source: 'a' }, topics: [ACD_END], queues: ['q-1'] }, 'routes.crm.match.source'],
+  ] as const)
+    assert.deepEqual(
+      errorsOf(route).map(([, at]) => at),
+      [path],
+    )
+})
+
 test('keys that come to nothing are refused', () => {
   for (const [route, path] of [
     [{ topics: [ACD_END], queues: [] }, 'routes.crm.queues'],

@@ -17,11 +17,11 @@ export function readEventPattern(option: Option, place: Place, reading: Reading)
   for (const { path, what, hint, kind } of problemsOf(value)) {
     const at = path === '' ? place.path : `${place.path}.${path}`
     if (kind === 'limit') {
-      warn(reading, at, 'config.pattern_limit', `${at} ${what}; AWS refuses such a rule.`, hint)
+      warn(reading, at, 'config.pattern_limit', `${at} ${what}.`, hint)
       continue
     }
     good = false
-    report(reading, { path: at, given: { ...place.given, label: at } }, 'config.bad_pattern', what, hint)
+    report(reading, { path: at, given: { ...place.given, label: at } }, 'config.bad_pattern', `${what}.`, hint)
   }
   return good ? { value } : null
 }
@@ -40,7 +40,9 @@ export function patternsOf(route: Readonly<Record<string, unknown>>, path: strin
   const { topics, match = null, queues, mediaTypes, divisions, otherTopics } = route as Partial<Keys>
   const own = match === null ? [] : [match]
   const facets = { queues, mediaTypes, divisions }
-  const asked = FACETS.filter((facet) => facets[facet] !== null && facets[facet] !== undefined)
+  // What was refused already is missing here, and says nothing about the rest.
+  if (topics === undefined || FACETS.some((facet) => facets[facet] === undefined)) return own
+  const asked = FACETS.filter((facet) => facets[facet] !== null)
   for (const facet of asked)
     if (facets[facet]?.length === 0)
       report(
@@ -58,10 +60,10 @@ export function patternsOf(route: Readonly<Record<string, unknown>>, path: strin
       'has no meaning without queues, mediaTypes or divisions.',
       'Remove it.',
     )
-  if (asked.length === 0) return own
+  if (asked.length === 0 || reading.errors.some((error) => error.path.startsWith(`${path}.topics`))) return own
   const { pattern, without } = patternOf(
     {
-      ...(topics === null || topics === undefined ? {} : { topics }),
+      ...(topics === null ? {} : { topics }),
       ...Object.fromEntries(asked.map((facet) => [facet, facets[facet]])),
       ...(otherTopics === null || otherTopics === undefined ? {} : { otherTopics }),
     },
@@ -73,13 +75,13 @@ export function patternsOf(route: Readonly<Record<string, unknown>>, path: strin
       if (silent.length > 0)
         report(reading, inFile(`${path}.otherTopics`, undefined), 'config.missing_value', saysNothing(facet, silent), DECIDE)
     }
-  if (pattern === null)
+  if (pattern === null && otherTopics === 'drop')
     report(
       reading,
       inFile(`${path}.${asked[0]}`, null),
       'config.bad_value',
-      'leaves nothing to match: no topic of the route carries it.',
-      DECIDE,
+      'leaves nothing to match: no topic of the route carries all that is asked for.',
+      "Add a topic that does, or write otherTopics: 'pass'.",
     )
   return pattern === null ? own : [...own, pattern]
 }

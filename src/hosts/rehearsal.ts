@@ -83,7 +83,8 @@ export class Rehearsal {
     const verdicts = await runStages(shapingOf(route, this.#validation.stage), events, new AbortController().signal)
     return verdicts.map((verdict, index) => {
       const event = events[index]!
-      const marks = route.validate ? [...event.marks, ...this.#validation.marksOf(event)] : event.marks
+      const marked = route.validate && verdict.outcome.type === 'keep'
+      const marks = marked ? [...event.marks, ...this.#validation.marksOf(event)] : event.marks
       return { route: route.name, ...endOf(verdict), marks, why: this.#why(route, event, verdict) }
     })
   }
@@ -99,6 +100,7 @@ export class Rehearsal {
         route.dedupe ? first : 'the route delivers repetitions',
       ].join('; ')
     }
+    if (stage === 'validate' && outcome.type === 'dead') return `it drifts (${outcome.detail}), which the policy quarantines`
     if (outcome.type === 'retry' || outcome.type === 'dead') return outcome.detail ?? `stage ${stage}`
     switch (outcome.reason) {
       case 'match.topic':

@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Chance, MAKERS, pairFor } from '../../test/match/_pairs.ts'
 import { parseEnvelope } from './exact-numbers.ts'
+import { eventOf } from '../testing/event-of.ts'
 import { compile } from './matcher.ts'
-import { mismatchOf } from './mismatch.ts'
+import { describeMismatch, mismatchOf } from './mismatch.ts'
 import { problemsOf } from './read-pattern.ts'
 
 const SECRET = 'value-of-the-event'
@@ -66,4 +67,22 @@ test('property: there is a mismatch exactly when the event does not match', () =
     }),
     { numRuns: 500 },
   )
+})
+
+test('says in one line what a route did not take, also of long lists and of what only decoding knows', () => {
+  const raw = Buffer.from(JSON.stringify({ topicName: 'x', eventBody: { queueId: SECRET } }))
+  const event = eventOf({ format: 'notification', source: 'genesys.notifications', topic: 'v2.a', raw })
+  const queues = Array.from({ length: 300 }, (_, index) => `queue-${index}`)
+  assert.equal(describeMismatch([{ source: ['genesys.notifications'] }, { 'detail-type': ['v2.a'] }], event), null)
+  const line = describeMismatch([{ source: ['genesys.notifications'] }, { detail: { eventBody: { queueId: queues } } }], event) ?? ''
+  assert.match(line, /^detail\.eventBody\.queueId is a text that none of these takes; asked for \["queue-0", .*\.\.\.$/)
+  assert.ok(line.length < 300 && !line.includes(SECRET))
+  const either = { $or: [{ source: ['a'] }, { 'detail-type': ['b'] }] }
+  assert.match(describeMismatch([either], event) ?? '', / in the nearest of 2 alternatives$/)
+  // An envelope of a bus of one's own may lack what decoding has found.
+  const bare = eventOf({ source: 'custom-bus', topic: 'v2.b', raw: Buffer.from('{"detail":{"big":123456789012345678901}}') })
+  assert.equal(describeMismatch([{ source: ['custom-bus'], 'detail-type': ['v2.b'] }], bare), null)
+  const number = { detail: { big: [{ numeric: ['=', 123456789012345680000] }] } }
+  assert.equal(compile(number).matchesEvent(bare), false)
+  assert.match(describeMismatch([number], bare) ?? '', /^detail\.big is a number that this does not take/)
 })

@@ -140,7 +140,7 @@ function linesOf({ from, got, differences }: Judged, index: number, paint: Paint
     `  ${paint('bold', `event ${index + 1}`)}  ${escapeText(parts.join(', '))}`,
     ...differences.flatMap(({ route, expected, got: found, why }) => [
       `    ${route === null ? '' : safe`${route}: `}expected ${paint('green', escapeText(expected))}, got ${paint('red', escapeText(found))}`,
-      `      because ${escapeText(why)}`,
+      `      why: ${escapeText(why)}`,
     ]),
   ]
 }
