@@ -3,7 +3,7 @@
  * event without an expectation is wrong too, as a test that cannot fail.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { nearestName } from '../config/nearest.ts'
 import { TrunklineError } from '../errors.ts'
 import { jsonErrorAt } from '../event/json-error.ts'
@@ -12,10 +12,11 @@ import { usageError } from './failure.ts'
 import { recordsOf, sourcesOf } from './input.ts'
 import { readExpectations, type Expectations, type Report, type Vocabulary } from './expectation.ts'
 
+/** `from` is its file, relative to the folder of the configuration; null for an event that stands in the test. */
+export type TestRecord = { readonly from: string | null; readonly bytes: Uint8Array }
+
 export type Entry = {
-  /** Where its records are from: a file as it is written in the test, or null for an event that stands in the test. */
-  readonly from: string | null
-  readonly records: readonly Uint8Array[]
+  readonly records: readonly TestRecord[]
   readonly expect: Expectations | null
 }
 
@@ -41,16 +42,14 @@ export function testFilesOf(context: Context, names: readonly string[], base: st
 
 function filesAt(path: string, shown: string): readonly string[] {
   const hint = `Test files end in ${SUFFIX}; trunkline init writes a first one.`
-  let folder: boolean
+  let names: readonly string[]
   try {
-    folder = statSync(path).isDirectory()
+    if (!statSync(path).isDirectory()) return [path]
+    names = readdirSync(path)
   } catch {
     throw usageError(`${shown} does not exist or cannot be read.`, hint)
   }
-  if (!folder) return [path]
-  const found = readdirSync(path)
-    .filter((name) => name.endsWith(SUFFIX))
-    .toSorted()
+  const found = names.filter((name) => name.endsWith(SUFFIX)).toSorted()
   if (found.length === 0) throw usageError(`${shown} holds no tests.`, hint)
   return found.map((name) => join(path, name))
 }
@@ -89,13 +88,14 @@ export async function readTestFile(
       continue
     }
     const { from, event, expect: own } = entryOf(value)
-    const found = from === null ? [Buffer.from(JSON.stringify(event))] : await recordsIn(context, resolve(base, from), place, from, report)
+    const found =
+      from === null ? [{ from, bytes: Buffer.from(JSON.stringify(event)) }] : await recordsIn(context, base, from, place, report)
     records += found.length
     if (records > MAX_RECORDS) {
       report(place, `is beyond the ${MAX_RECORDS} records that a test may have`, 'Make several tests of it.')
       break
     }
-    entries.push({ from, records: found, expect: read(own, `${place}.expect`) })
+    entries.push({ records: found, expect: read(own, `${place}.expect`) })
   }
   return problems.length > before ? null : { file, name: name as string | null, entries, expect: ofTest }
 }
@@ -131,20 +131,20 @@ function entryOf(value: Readonly<Record<string, unknown>>): { from: string | nul
   return { from: null, event: value, expect: undefined }
 }
 
-async function recordsIn(context: Context, path: string, place: string, from: string, report: Report): Promise<readonly Uint8Array[]> {
-  const found: Uint8Array[] = []
+async function recordsIn(context: Context, base: string, file: string, place: string, report: Report): Promise<readonly TestRecord[]> {
+  const found: TestRecord[] = []
   try {
-    for (const source of sourcesOf({ ...context.io, cwd: dirname(path) }, [path]))
+    for (const source of sourcesOf(context.io, [resolve(base, file)]))
       for await (const group of recordsOf(source)) {
-        found.push(...group.slice(0, MAX_RECORDS + 1 - found.length).map(({ bytes }) => bytes))
+        for (const { bytes } of group.slice(0, MAX_RECORDS + 1 - found.length)) found.push({ from: relative(base, source.name), bytes })
         if (found.length > MAX_RECORDS) return found
       }
   } catch (error) {
     if (!(error instanceof TrunklineError)) throw error
-    report(place, `names ${from}, which cannot be read`, 'Paths are relative to the folder of the configuration.', 'test.unreadable')
+    report(place, `names ${file}, which cannot be read`, 'Paths are relative to the folder of the configuration.', 'test.unreadable')
     return found
   }
-  if (found.length === 0) report(place, `names ${from}, which holds no events`, 'Put one event into it, or lines of them.')
+  if (found.length === 0) report(place, `names ${file}, which holds no events`, 'Put one event into it, or lines of them.')
   return found
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { folder, run, type Ran } from './_test-io.ts'
 
 const CONVERSATION = '11111111-2222-3333-4444-555555555555'
@@ -94,6 +95,23 @@ test('one expectation stands for all events, a list for one each, and that of an
   assert.match((await run(['test', 'tests/b.test.json', 'tests'], { cwd })).out, /^2 tests passed, 0 failed/m)
 })
 
+test('the example passes as it stands, and its function is not called', async () => {
+  const cwd = fileURLToPath(new URL('../../examples/typed-function', import.meta.url))
+  const { code, out, err } = await run(['test'], { cwd })
+  assert.deepEqual([code, err], [0, ''])
+  assert.match(out, /^1 test passed, 0 failed; 3 of 3 expected outcomes came out$/m)
+})
+
+test('events of a folder are named by their files', async (t) => {
+  const cwd = project(t, { events: [{ file: 'events', expect: { sales: 'delivered' } }] })
+  write(cwd, 'events/a.json', acdEnd({ queueId: 'q-1' }))
+  write(cwd, 'events/b.json', acdEnd({ queueId: 'q-9' }))
+  const { code, out } = await run(['test'], { cwd })
+  assert.equal(code, 1)
+  assert.match(out, /^ {2}event 2 .*, from events\/b\.json$/m)
+  assert.doesNotMatch(out, /event 1/)
+})
+
 test('identity is that of the log: a reused id is marked, and the window ends', async (t) => {
   const envelope = (minute: number, queueId: string): object => ({
     ...{ version: '0', id: 'e-1', 'detail-type': 'v2.detail.events.conversation.{id}.acd.end', time: `2026-01-05T09:0${minute}:00Z` },
@@ -137,6 +155,7 @@ test('a test that is wrong is exit code 2 with every place and its fix, and noth
     [{ events: ['x'], expect: { sales: 'dead' } }, /events\[0\] is no object/],
     [{ evnts: [event], expect: { sales: 'dead' } }, /evnts is no known key[^]*Did you mean "events"\?/],
     [{ events: [{ file: 'gone.json', expect: 'quarantined' }] }, /events\[0\] names gone\.json, which cannot be read \[test\.unreadable\]/],
+    [{ events: [{ file: '-', expect: 'quarantined' }] }, /events\[0\] names -, which cannot be read/],
     [{ events: [{ file: 'empty.json', expect: 'quarantined' }] }, /events\[0\] names empty\.json, which holds no events/],
     [[], /a\.test\.json is no object/],
     ['\u001b[2J', /a\.test\.json is no JSON: it stops making sense at line 1, column 1/],

@@ -68,16 +68,15 @@ async function test(context: Context, names: readonly string[], options: Options
 
 /** Runs a test. Events and expectations that do not go together are a problem of the test. */
 async function judge(rehearsal: Rehearsal, one: TestFile, nowMs: number, problems: Problem[]): Promise<readonly Judged[]> {
+  const records = one.entries.flatMap((entry) => entry.records)
   const outcomes = await rehearsal.run(
-    one.entries.flatMap(({ records }) => records),
+    records.map(({ bytes }) => bytes),
     nowMs,
   )
   const report = (what: string, hint: string): unknown => problems.push({ code: 'test.bad_file', message: `${one.file}: ${what}`, hint })
-  let record = 0
-  const all = one.entries.map((entry, index) => {
-    const results = outcomes.slice(record, (record += entry.records.length)).flat()
-    return { index, entry, results }
-  })
+  const came = outcomes.map((ofRecord, index) => ofRecord.map((got) => ({ from: records[index]?.from ?? null, got })))
+  let before = 0
+  const all = one.entries.map((entry, index) => ({ index, entry, results: came.slice(before, (before += entry.records.length)).flat() }))
   const total = all.reduce((sum, { entry, results }) => sum + (entry.expect === null ? results.length : 0), 0)
   if (Array.isArray(one.expect) && one.expect.length !== total)
     report(
@@ -92,14 +91,14 @@ async function judge(rehearsal: Rehearsal, one: TestFile, nowMs: number, problem
         `events[${index}].expect lists ${expect.length}, but there ${results.length === 1 ? 'is' : 'are'} ${count(results.length, 'event')}`,
         LIST,
       )
-    return results.flatMap((got, n): Judged[] => {
+    return results.flatMap(({ from, got }, n): Judged[] => {
       const expectation = expect === null ? nth(one.expect, place++) : nth(expect, n)
       if (expectation === null) {
         if (expect === null && one.expect === null)
           report(`events[${index}] has no expectation, so nothing could fail`, 'Give it "expect", or the test.')
         return []
       }
-      return [{ from: entry.from, got, expectation, differences: differencesOf(expectation, got) }]
+      return [{ from, got, expectation, differences: differencesOf(expectation, got) }]
     })
   })
 }
