@@ -12,8 +12,10 @@ import type { Test } from './rule.ts'
 
 export type ArrayClause = { readonly field: Field; readonly test: Test; readonly absent: boolean }
 
-/** Steps after which an event is given up. Real events take a few dozen; it is about a quarter of a second. */
+/** Steps after which an event is given up. Real events take a few dozen; it is well under a second. */
 const MAX_STEPS = 1_000_000
+/** What it costs to keep a way, in steps that only look. */
+const KEEPING = 10
 
 /** Whether all clauses (sorted by name) hold together in the event. */
 export function holdTogether(clauses: readonly ArrayClause[], event: unknown): boolean {
@@ -34,7 +36,9 @@ export function holdTogether(clauses: readonly ArrayClause[], event: unknown): b
         const together = joined(way, within)
         if (together === null) continue
         present = true
-        if (passes) add(together)
+        if (!passes) continue
+        steps += KEEPING
+        add(together)
       }
       if (clause.absent && !present) add(way)
     }

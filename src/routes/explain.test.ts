@@ -53,6 +53,25 @@ test('duplicate: names the first; a route that asks for no dedupe delivers it', 
   life.crash()
 })
 
+test('not matched by a pattern: names the clause, and no value of the event', async () => {
+  const at = world()
+  at.log.append(someEvents(1))
+  const life = await settledRoute(at, new ScriptedSink({}), { patterns: [{ detail: { eventBody: { queueId: ['sales'] } } }] })
+  const told = await explain(at, life, 1)
+  assert.deepEqual([told.outcome, told.reason], ['not_matched', 'match.pattern'])
+  assert.match(told.stages[0]?.reason ?? '', /^match\.pattern: detail\.eventBody\.queueId .*; asked for \["sales"\]$/)
+  life.crash()
+})
+
+test('a definition stored before there were patterns matches by its topics', async () => {
+  const at = world()
+  at.log.append(someEvents(1))
+  const life = await settledRoute(at, new ScriptedSink({}))
+  life.ledger.revise('crm', 1, 'older', '{"topics":null,"dedupe":true,"backfill":false,"validate":false}', at.clock.nowMs())
+  assert.equal((await explain(at, life, 1)).outcome, 'delivered')
+  life.crash()
+})
+
 test('not matched, and not offered to a route that began later', async () => {
   const at = world()
   at.log.append(someEvents(1))

@@ -3,11 +3,10 @@
  * plain success is in the ledger, delivery follows from the route's progress, and pure verdicts are computed again
  * with the route definition in force then, and marked `derived`.
  */
-import { envelopeOf } from '../event/document.ts'
 import type { Event } from '../event/event.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import { compile, type Matcher } from '../match/matcher.ts'
-import { mismatchOf } from '../match/mismatch.ts'
+import { describeMismatch } from '../match/mismatch.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
 import type { Happening, Ledger } from './ledger.ts'
 import type { Route } from './route.ts'
@@ -69,14 +68,15 @@ export function explainOnRoute(
 ): RouteHistory {
   const history = ledger.history(name, seq)
   const revision = ledger.revisionAt(name, seq)
-  const definition: Definition = revision === null ? ANYTHING : (JSON.parse(revision.definition) as Definition)
+  const definition: Definition = { ...ANYTHING, ...(revision === null ? {} : (JSON.parse(revision.definition) as Partial<Definition>)) }
   const base = { route: name, revision: revision?.revision ?? null, history }
   const state = stateOf(ledger, name)
   if (state === null || seq < state.startedSeq) return { ...base, outcome: 'not_offered', reason: 'route.began_later', stages: [] }
 
   const stages: StageNote[] = []
   const unmatched = unmatchedBy(definition, event)
-  const clause = unmatched === 'match.pattern' ? `match.pattern: ${clauseFailed(definition, event)}` : unmatched
+  const clause =
+    unmatched === 'match.pattern' ? `match.pattern: ${describeMismatch(definition.patterns, event) ?? 'it matches now'}` : unmatched
   stages.push({ stage: 'match', outcome: unmatched === null ? 'keep' : 'drop', reason: clause, derived: true })
   const expired = ledger.get('SELECT reason FROM expired WHERE route = ? AND from_seq <= ? AND to_seq >= ?', name, seq, seq)
   if (expired !== undefined) return { ...base, outcome: 'dropped', reason: String(expired['reason']), stages: [] }
@@ -110,13 +110,6 @@ function unmatchedBy(definition: Definition, event: Event): string | null {
   if (topics !== null && !topics.matches(event.topic)) return 'match.topic'
   if (!definition.backfill && event.marks.includes('backfill')) return 'match.backfill'
   return matchers.every((matcher) => matcher.matchesEvent(event)) ? null : 'match.pattern'
-}
-
-/** The clause that did not match, in words; nothing of the event but the kinds of its values. */
-function clauseFailed(definition: Definition, event: Event): string {
-  const envelope = envelopeOf(event)
-  const failed = definition.patterns.map((pattern) => mismatchOf(pattern, envelope)).find((mismatch) => mismatch !== null)
-  return failed === undefined ? 'nothing' : `${failed.path} ${failed.why}; asked for ${failed.asked}`
 }
 
 type Compiled = { readonly topics: ReturnType<typeof compileTopics> | null; readonly matchers: readonly Matcher[] }
