@@ -1,6 +1,6 @@
 /**
- * What the service and the process of a function sink say to each other. What comes from the process is not trusted: user code
- * runs there, so every message is read field by field, and what is none is nothing.
+ * What the service and the process of a function sink say to each other, each over a pipe of its own. What comes from the process is
+ * not trusted: user code runs there, so every message is small JSON that is read field by field.
  */
 import type { AnyTopic, CustomEvent } from '../events.ts'
 
@@ -22,6 +22,10 @@ export type ToProcess =
 
 /** What was thrown, in words that fit into an outcome. */
 export type Thrown = { readonly text: string; readonly permanent: boolean }
+
+/** The pipes, as the process has them. */
+export const CALLS_FD = 3
+export const ANSWERS_FD = 4
 
 export type FromProcess =
   | { readonly type: 'loaded' }

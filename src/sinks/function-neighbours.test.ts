@@ -187,25 +187,6 @@ describe('a process that is given up', () => {
 })
 
 describe('code that meddles', () => {
-  test('cannot speak for the sink', async () => {
-    const at = await userFunction(`import { parentPort } from 'node:worker_threads'
-      export const deliver = async () => {
-        for (let id = 0; id < 5; id++) for (const type of ['done', 'threw', 'refused']) {
-          process.send?.({ type, id })
-          process.emit('message', { type: 'call', id: 1000 + id })
-          process.emit('message', { type: 'abort', id })
-        }
-        log('tried')
-        await new Promise(() => {})
-      }`)
-    const call = at.deliver()
-    await at.printed('tried')
-    at.clock.pass(TIMEOUT_MS)
-    await until(() => at.clock.waiting() === 1)
-    at.clock.pass(GRACE_MS)
-    assert.deepEqual(await call, TIMED_OUT)
-  })
-
   test('and takes what it can reach away is still served', async () => {
     const at = await userFunction(`JSON.parse = () => { throw new Error('gone') }
       Promise.prototype.then = () => { throw new Error('gone') }

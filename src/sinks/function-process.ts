@@ -3,11 +3,14 @@
  * fate with the service (V8 ends the whole process for one allocation that is too large), and `process.abort`, signals and
  * native crashes are the service's too.
  */
-import { fork, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { extname } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../pipeline/clock.ts'
-import { readMessage, type HandedEvent, type Thrown, type ToProcess } from './function-messages.ts'
+import { FunctionChannel } from './function-channel.ts'
+import { ANSWERS_FD, CALLS_FD, type FromProcess, type HandedEvent, type Thrown } from './function-messages.ts'
 import { LineOutput, type OutputStream } from './function-output.ts'
 
 export type FunctionProcessOptions = {
@@ -42,35 +45,41 @@ export type FunctionProcessEvents = {
 const MIB = 1024 * 1024
 /** A module may connect to something while it loads. */
 const LOAD_MS = 30_000
-const OUTPUT_MS = 1_000
+/** Between the end of a pipe and the end of the process, when it has not said that it ends. */
+const CLOSED_MS = 1_000
+/** Turns of the event loop in which what a process left in its pipes is read; two without anything end it before. */
+const MAX_TURNS = 1_000
 const SAYS_OUT_OF_MEMORY = /heap out of memory|out of memory:/i
 export const OUT_OF_MEMORY = 'sink.function_out_of_memory'
 
 export class FunctionProcess {
-  /** Resolves when the process is no more, and that has been reported. */
+  /** Resolves when the process is no more, what it left has been read, and its end has been reported. */
   readonly gone: Promise<void>
   readonly #child: ChildProcess
+  readonly #channel: FunctionChannel | null
   readonly #options: FunctionProcessOptions
   readonly #events: FunctionProcessEvents
   readonly #loading = new AbortController()
+  readonly #exited = new AbortController()
   #loaded = false
   /** Ended by us, or reported: nothing more is heard of it. */
   #over = false
   #lastWords: Ending | null = null
+  /** How it broke the rules of its channel; it is being ended for that. */
+  #broken: string | null = null
   #sawOutOfMemory = false
 
   constructor(options: FunctionProcessOptions, events: FunctionProcessEvents) {
     this.#options = options
     this.#events = events
     const entry = new URL(`./function-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
-    this.#child = fork(entry, [options.module, options.export ?? ''], {
-      serialization: 'advanced',
-      execArgv: [`--max-old-space-size=${Math.ceil(options.maxMemoryBytes / MIB)}`],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    const memory = `--max-old-space-size=${Math.ceil(options.maxMemoryBytes / MIB)}`
+    this.#child = spawn(process.execPath, [memory, fileURLToPath(entry), options.module, options.export ?? ''], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
     })
+    this.#channel = this.#open()
     const gone = Promise.withResolvers<void>()
     this.gone = gone.promise
-    this.#child.on('message', (message) => this.#receive(message))
     this.#child.on('error', (error) => {
       // Not started: there will be no exit. (Also said of a signal that could not be sent, which changes nothing.)
       if (this.#child.pid !== undefined) return
@@ -78,6 +87,7 @@ export class FunctionProcess {
       this.#refuse(`Its process cannot be started (${error.message}).`, 'Free memory, or raise the limit of processes.')
     })
     this.#child.on('exit', (code, signal) => {
+      this.#exited.abort()
       void this.#end(code, signal).then(gone.resolve)
     })
     this.#listen()
@@ -97,26 +107,46 @@ export class FunctionProcess {
   }
 
   call(id: number, event: HandedEvent): void {
-    this.#send({ type: 'call', id, event })
+    this.#channel?.send({ type: 'call', id, event })
   }
 
   abort(id: number): void {
-    this.#send({ type: 'abort', id })
+    this.#channel?.send({ type: 'abort', id })
   }
 
   /** Ends it at once, whatever it does. */
   kill(): void {
     this.#over = true
     this.#loading.abort()
+    this.#channel?.close()
     this.#child.kill('SIGKILL')
   }
 
-  #receive(value: unknown): void {
-    const message = readMessage(value)
-    if (message === null || this.#over) return
+  #open(): FunctionChannel | null {
+    const { [CALLS_FD]: calls, [ANSWERS_FD]: answers } = (this.#child.stdio ?? []) as unknown as readonly (Socket | undefined)[]
+    if (calls === undefined || answers === undefined) return null
+    return new FunctionChannel(calls, answers, {
+      message: (message) => this.#receive(message),
+      broken: (how) => this.#break(how),
+      closed: () => {
+        // Who ends says so before, or is dead already; who does not has closed the pipe and lives on.
+        void this.#options.clock.wait(CLOSED_MS, this.#exited.signal).then(() => {
+          if (!this.#exited.signal.aborted && this.#lastWords === null) this.#break('it closed its pipe')
+        })
+      },
+    })
+  }
+
+  #break(how: string): void {
+    if (this.#over || this.#broken !== null) return
+    this.#broken = `it broke its channel to the service: ${how}`
+    this.#child.kill('SIGKILL')
+  }
+
+  #receive(message: FromProcess): void {
+    if (this.#over) return
     switch (message.type) {
       case 'loaded':
-        if (this.#loaded) return
         this.#loaded = true
         this.#loading.abort()
         return this.#events.loaded()
@@ -143,10 +173,9 @@ export class FunctionProcess {
   }
 
   async #end(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
-    const aborted = signal === 'SIGABRT' || code === 134
-    // V8 says why on stderr, which may be read after the exit is known.
-    if (aborted && !this.#over) await this.#outputRead()
+    await this.#readRest()
     if (this.#over) return
+    const aborted = signal === 'SIGABRT' || code === 134
     this.#over = true
     this.#loading.abort()
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`
@@ -157,18 +186,27 @@ export class FunctionProcess {
 
   #endingOf(aborted: boolean, how: string): Ending {
     const { outOfMemory } = this
+    if (this.#broken !== null) return { reason: 'sink.function_exited', detail: this.#broken, callId: null }
     if (aborted && outOfMemory !== null) return { reason: OUT_OF_MEMORY, detail: outOfMemory, callId: null }
     const words = this.#lastWords
     if (words?.reason === 'sink.function_crashed') return words
     return { reason: 'sink.function_exited', detail: how, callId: words?.callId ?? null }
   }
 
-  async #outputRead(): Promise<void> {
-    const { stderr } = this.#child
-    if (stderr === null || stderr.closed) return
-    const read = new AbortController()
-    stderr.once('close', () => read.abort())
-    await this.#options.clock.wait(OUTPUT_MS, read.signal)
+  /**
+   * Reads what the process left in its pipes (its last words, why V8 gave up), then closes them: what user code started in the
+   * background may hold them open, and would keep the service from ending.
+   */
+  async #readRest(): Promise<void> {
+    const pipes = (this.#child.stdio as unknown as readonly (Socket | null)[]).filter((pipe) => pipe !== null)
+    let read = -1
+    for (let turns = 0, still = 0; still < 2 && turns < MAX_TURNS && !pipes.every(({ closed }) => closed); turns++) {
+      await turn()
+      const readBefore = read
+      read = pipes.reduce((sum, { bytesRead }) => sum + bytesRead, 0)
+      still = read === readBefore ? still + 1 : 0
+    }
+    for (const pipe of pipes) pipe.destroy()
   }
 
   #listen(): void {
@@ -184,10 +222,5 @@ export class FunctionProcess {
       stream?.on('close', () => output.end())
       stream?.on('error', () => undefined)
     }
-  }
-
-  /** To a process that is ending nothing can be sent; its end is reported anyway. */
-  #send(message: ToProcess): void {
-    this.#child.send(message, () => undefined)
   }
 }

@@ -6,25 +6,33 @@
  * asynchronous context it happened in. What is needed later is taken before user code can replace it.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { Socket } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { importModule } from '../config/import-file.ts'
 import { eventFrom } from './function-event.ts'
-import { oneLine, type FromProcess, type HandedEvent, type Thrown, type ToProcess } from './function-messages.ts'
+import { FrameReader, frameOf, partsOf } from './function-frames.ts'
+import { ANSWERS_FD, CALLS_FD, oneLine, type FromProcess, type HandedEvent, type Thrown, type ToProcess } from './function-messages.ts'
 
 type Deliver = (event: unknown, context: unknown) => unknown
 
 const [, , module = '', exportName = ''] = process.argv
-const parse = JSON.parse
+const { parse, stringify } = JSON
 const Aborting = AbortController
+const inItsTurn = setImmediate
 const exit = process.exit.bind(process)
-const send = takeSend()
+/** The one-way pipes from and to the service. */
+const fromService = new Socket({ fd: CALLS_FD, readable: true, writable: false })
+const toService = new Socket({ fd: ANSWERS_FD, readable: false, writable: true })
 const calls = new AsyncLocalStorage<number>()
 const running = new Map<number, AbortController>()
 let saidWhy = false
 
 // These stop the service, which then stops this process in its own time.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
-process.on('disconnect', () => exit(0))
+// A process whose service is gone ends by itself.
+fromService.on('close', () => exit(0))
+fromService.on('error', () => undefined)
+toService.on('error', () => undefined)
 endWithParent()
 
 process.on('uncaughtExceptionMonitor', (error) => {
@@ -41,14 +49,26 @@ process.on('exit', () => {
 
 const deliver = await load()
 if (deliver !== null) {
-  process.on('message', (message: ToProcess) => {
-    if (message.type === 'call') void calls.run(message.id, call, deliver, message.id, message.event)
-    else {
-      running.get(message.id)?.abort()
-      send({ type: 'heard', id: message.id })
-    }
-  })
   send({ type: 'loaded' })
+  const frames = new FrameReader(Infinity)
+  // Each in a turn of its own: an answer that is ready is not kept back by a call that came with it and blocks the process.
+  fromService.on('data', (chunk: Buffer) => {
+    for (const content of frames.push(chunk) ?? []) inItsTurn(take, deliver, content)
+  })
+} else fromService.resume()
+
+function take(deliverTo: Deliver, content: Buffer): void {
+  const { text, bytes } = partsOf(content)
+  const message = parse(text) as ToProcess
+  if (message.type === 'call') {
+    // Bytes of its own: user code may change them, or give them away.
+    const raw = Buffer.allocUnsafeSlow(bytes.length)
+    raw.set(bytes)
+    void calls.run(message.id, call, deliverTo, message.id, { ...message.event, raw })
+  } else {
+    running.get(message.id)?.abort()
+    send({ type: 'heard', id: message.id })
+  }
 }
 
 async function load(): Promise<Deliver | null> {
@@ -78,7 +98,7 @@ function memberOf(whole: unknown, name: string): unknown {
 
 function refuse(message: string, hint: string): null {
   saidWhy = true
-  send({ type: 'refused', message, hint })
+  send({ type: 'refused', message: oneLine(message), hint: oneLine(hint) })
   return null
 }
 
@@ -119,12 +139,8 @@ function placeIn(stack: unknown): string {
   return frame === null || frame[0].includes('node:') ? '' : ` (${frame[1]})`
 }
 
-/** Only this file talks to the service: user code cannot pass itself off as it. */
-function takeSend(): (message: FromProcess) => void {
-  const ipc = process.send?.bind(process)
-  delete process.send
-  // A process whose service is gone ends by itself.
-  return (message) => void ipc?.(message, undefined, undefined, () => undefined)
+function send(message: FromProcess): void {
+  toService.write(frameOf(stringify(message)))
 }
 
 /** A service that was killed cannot end this process, and a process in an endless loop would not notice: a thread does. */

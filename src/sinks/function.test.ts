@@ -198,7 +198,6 @@ describe('a function that takes its process down', () => {
     ['exits later', `setTimeout(() => process.exit(7), 1); return ${FOREVER}`, 'exited', /^exit code 7$/],
     ['aborts', 'process.abort()', 'exited', /^signal SIGABRT$/],
     ['kills itself', "process.kill(process.pid, 'SIGKILL'); for (;;);", 'exited', /^signal SIGKILL$/],
-    ['disconnects', `process.disconnect(); return ${FOREVER}`, 'exited', /^exit code 0$/],
     ['throws in a timer', `setTimeout(() => { throw new Error('late') }, 1); return ${FOREVER}`, 'crashed', /^Error: late \(handler/],
     ['throws null in a timer', `setTimeout(() => { throw null }, 1); return ${FOREVER}`, 'crashed', /^null$/],
     ['rejects unheard', `Promise.reject(new Error('unheard')); return ${FOREVER}`, 'crashed', /^Error: unheard/],
@@ -363,6 +362,30 @@ describe('stopping', () => {
     assert.deepEqual(await waiting, STOPPED)
     await until(() => !process.getActiveResourcesInfo().includes('ProcessWrap'))
   })
+
+  for (const stream of ['stdout', 'stderr', 'inherit'])
+    test(`what the function left in the background does not keep the service (${stream})`, async () => {
+      const open = (): number => process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap' || name === 'PipeWrap').length
+      const openBefore = open()
+      const stdio =
+        stream === 'inherit' ? "'inherit'" : `['ignore', ${stream === 'stdout' ? "'inherit', 'ignore'" : "'ignore', 'inherit'"}]`
+      const at = await userFunction(`import { spawn } from 'node:child_process'
+        export const deliver = () => {
+          const child = spawn('sleep', ['60'], { detached: true, stdio: ${stdio} })
+          child.unref()
+          note(child.pid)
+        }`)
+      assert.deepEqual(await at.deliver(), KEEP)
+      await at.sink.close()
+      const [pid = 0] = at.notes().map(Number)
+      assert.ok(isRunning(pid))
+      try {
+        for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve))
+        assert.equal(open(), openBefore)
+      } finally {
+        process.kill(pid)
+      }
+    })
 
   test('signals meant for the service do not end the process', async () => {
     const at = await userFunction(
