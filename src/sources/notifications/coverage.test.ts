@@ -14,12 +14,23 @@ function covering(wholeMs: number | null, marginMs = 0): { coverage: Coverage; g
 }
 
 describe('coverage', () => {
-  it('begins with the first channel that works: before it nothing was promised', () => {
+  it('begins when topics are confirmed for the first time: before that nothing was promised', () => {
     const { coverage, gaps } = covering(null)
+    coverage.advance([{ subscribedAtMs: null, provenMs: null, trusted: true }])
+    assert.deepEqual([coverage.beganMs, coverage.wholeMs], [null, null])
     coverage.advance([channel(100, null)])
-    assert.equal(coverage.wholeMs, null)
+    assert.deepEqual([coverage.beganMs, coverage.wholeMs], [100, 100])
     coverage.advance([channel(100, 130)])
-    assert.deepEqual([coverage.wholeMs, gaps], [130, []])
+    assert.deepEqual([coverage.beganMs, coverage.wholeMs, gaps], [100, 130, []])
+  })
+
+  it('names the time of a channel that proved nothing', () => {
+    const { coverage, gaps } = covering(null, 10)
+    coverage.advance([channel(100, null)])
+    coverage.advance([channel(100, null), channel(150, 160)])
+    assert.deepEqual(gaps, [], 'the first may yet prove that it gave all')
+    coverage.advance([channel(100, null, false), channel(150, 160)])
+    assert.deepEqual([coverage.wholeMs, gaps], [160, [[100, 150]]])
   })
 
   it('goes on from what was known before a restart, less the margin', () => {

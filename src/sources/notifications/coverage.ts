@@ -1,6 +1,7 @@
 /**
  * Up to when a shard is whole, counted from what its channels prove, and the gaps that none of them covers. A channel covers
- * from the moment Genesys had confirmed its topics to its last proof. Gaps never overlap.
+ * from the moment Genesys had confirmed its topics to its last proof; with the first such moment the counting begins. Gaps
+ * never overlap.
  */
 
 /** A channel as coverage sees it. */
@@ -14,6 +15,7 @@ export interface Covering {
 }
 
 export class Coverage {
+  #beganMs: number | null
   #wholeMs: number | null
   #gapEndMs: number
   readonly #marginMs: number
@@ -21,10 +23,15 @@ export class Coverage {
 
   /** `wholeMs` as it is known from before; `marginMs` is taken off the last proof before a gap. */
   constructor(wholeMs: number | null, marginMs: number, onGap: (fromMs: number, toMs: number) => void) {
-    this.#wholeMs = wholeMs
+    this.#beganMs = this.#wholeMs = wholeMs
     this.#gapEndMs = wholeMs ?? 0
     this.#marginMs = marginMs
     this.#onGap = onGap
+  }
+
+  /** From when on it counts; null before Genesys has confirmed anything. */
+  get beganMs(): number | null {
+    return this.#beganMs
   }
 
   /** Null while nothing is known. */
@@ -44,11 +51,12 @@ export class Coverage {
 
   /** Counts on, and reports what no channel covered and none can cover any more. */
   advance(channels: readonly Covering[]): void {
+    const beganMs = Math.min(...channels.map(startOf))
+    if (this.#wholeMs === null && beganMs < Infinity) this.#beganMs = this.#wholeMs = this.#gapEndMs = beganMs
     const proven = channels.filter((channel) => channel.provenMs !== null)
-    if (this.#wholeMs === null && proven.length > 0) this.#wholeMs = this.#gapEndMs = Math.min(...proven.map(startOf))
     while (this.#wholeMs !== null) {
       const fromMs = this.#wholeMs
-      const reaching = proven.filter((channel) => startOf(channel) <= fromMs)
+      const reaching = channels.filter((channel) => startOf(channel) <= fromMs)
       this.#wholeMs = Math.max(fromMs, ...reaching.map((channel) => channel.provenMs ?? 0))
       if (this.#wholeMs > fromMs) continue
       // One that still reaches on may yet close what would be a gap.

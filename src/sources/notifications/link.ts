@@ -32,7 +32,7 @@ export type LinkOptions = {
   /** Of the channel's life, the part after which it is to be renewed. */
   readonly renewAfter: number
   readonly onFrame: (link: Link, frame: Frame, bytes: Buffer) => void
-  /** Wholeness moved on, or the link ended. */
+  /** Its topics were confirmed, wholeness moved on, or the link ended. */
   readonly onChange: () => void
 }
 
@@ -95,6 +95,7 @@ export class Link {
     }
     if (!link.live) throw closedAtOnce(link.evicted)
     link.#subscribedAtMs = link.#lastFrameAtMs = o.clock.nowMs()
+    o.onChange()
     link.ping()
     const life = channel.expiresAtMs - createdAtMs
     void link.#watch(createdAtMs + (life >= MIN_LIFE_MS ? life : DAY_MS) * o.renewAfter)
@@ -129,9 +130,14 @@ export class Link {
     return this.live && !this.#broken
   }
 
+  /** Whether nothing speaks against it. */
+  get hopeful(): boolean {
+    return this.trusted && (this.#silentAtMs === null || this.#lastFrameAtMs > this.#silentAtMs)
+  }
+
   /** Whether it gives what it should, as far as can be seen. */
   get healthy(): boolean {
-    return this.trusted && this.#provenMs !== null && (this.#silentAtMs === null || this.#lastFrameAtMs > this.#silentAtMs)
+    return this.hopeful && this.#provenMs !== null
   }
 
   /** When Genesys had confirmed the topics; null before. */

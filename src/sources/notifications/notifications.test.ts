@@ -172,7 +172,7 @@ describe('notification source', () => {
       const channels = it.genesys.count('createChannel')
       assert.ok(channels >= 3 && channels <= 4, `${channels} channels for sockets that ${mode}`)
       assert.ok(it.warnings.length <= 7, it.warnings.join())
-      assert.deepEqual(it.gaps, [], 'nothing was promised yet')
+      assert.deepEqual(it.gaps, [], 'none is over yet')
       it.genesys.mode = 'good'
       await it.playUntil('it works', () => working(it))
     })

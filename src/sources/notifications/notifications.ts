@@ -208,6 +208,7 @@ class NotificationSource implements Source {
       full: () => this.#delivery.full,
       onRecord: (_shard, frame, bytes) => this.#take(frame, bytes),
       onGap: (gap) => this.#gaps?.add(gap),
+      onBegin: () => void this.#remember(),
       onProblem: (code, message) => this.#outage.problem(code, message),
     })
     this.#shards.push(shard)
@@ -342,9 +343,9 @@ class NotificationSource implements Source {
 
   /** A shard counts as whole up to a moment when everything that had come by then is on disk. */
   #state(): SourceState {
-    for (const { key, wholeMs } of this.#shards) {
-      if (wholeMs === null) continue
-      const durable = this.#durable.get(key) ?? { wholeMs: wholeOf(this.#recalled, key) ?? -1, next: null }
+    for (const { key, beganMs, wholeMs } of this.#shards) {
+      if (beganMs === null || wholeMs === null) continue
+      const durable = this.#durable.get(key) ?? { wholeMs: beganMs, next: null }
       this.#durable.set(key, durable)
       for (let round = 0; round < 2; round++) {
         durable.next ??= { wholeMs, place: this.#delivery.pushed }
@@ -354,7 +355,7 @@ class NotificationSource implements Source {
       }
     }
     const before = (this.#recalled?.shards ?? []).filter(({ key }) => !this.#durable.has(key))
-    const shards = [...this.#durable].filter(([, { wholeMs }]) => wholeMs >= 0).map(([key, { wholeMs }]) => ({ key, wholeMs }))
+    const shards = [...this.#durable].map(([key, { wholeMs }]) => ({ key, wholeMs }))
     return { version: 1, shards: [...shards, ...before], gaps: this.#gaps?.pending ?? [] }
   }
 

@@ -49,6 +49,8 @@ export type ShardOptions = {
   /** Called for the first copy of every frame that is none of the protocol's. */
   readonly onRecord: (shard: Shard, frame: Frame, bytes: Buffer) => void
   readonly onGap: (gap: ShardGap) => void
+  /** Genesys has confirmed topics for the first time: from now on there is something to miss. */
+  readonly onBegin: () => void
   /** Why there is no channel just now. */
   readonly onProblem: (code: string, message: string) => void
 }
@@ -102,6 +104,11 @@ export class Shard {
     return this.#topics
   }
 
+  /** From when on it counts what is whole; null before Genesys has confirmed anything. */
+  get beganMs(): number | null {
+    return this.#coverage.beganMs
+  }
+
   /** Up to when everything has certainly come; null while nothing is known. */
   get wholeMs(): number | null {
     return this.#coverage.wholeMs
@@ -116,7 +123,8 @@ export class Shard {
   get openGap(): OpenShardGap | null {
     const fromMs = this.#coverage.gapFromMs
     const healthy = this.#links.filter((link) => link.healthy)
-    if (fromMs === null || this.#topics.size === 0 || healthy.some((link) => this.#coverage.includes(link))) return null
+    const goesOn = this.#links.some((link) => link.hopeful && this.#coverage.includes(link))
+    if (fromMs === null || this.#topics.size === 0 || goesOn) return null
     const toMs = healthy.length === 0 ? null : Math.min(...healthy.map(({ subscribedAtMs }) => subscribedAtMs ?? Infinity))
     return { shard: this.#o.key, fromMs, toMs, reason: this.#reason ?? 'channel.closed', topics: this.#concerned() }
   }
@@ -193,6 +201,8 @@ export class Shard {
       )
       if (!(await link.working)) {
         if (link.evicted) this.#fresh = null
+        // Of the very first one: later ones are opened for a reason that is known already.
+        if (this.#current === null) this.#lost(link, await link.attention)
         link.close()
         this.#problem('notifications.connect_failed', 'The WebSocket is open, but does not answer.')
         return null
@@ -302,7 +312,9 @@ export class Shard {
       if (link.provenMs !== null) this.#copies.cannotGive(link, link.provenMs - COPIES_APART_MS)
       if (!link.live) this.#copies.remove(link)
     }
+    const isNew = this.#coverage.beganMs === null
     this.#coverage.advance(this.#links)
+    if (isNew && this.#coverage.beganMs !== null) this.#o.onBegin()
     const current = this.#current
     // The successor took over in time: nothing of that trouble was a gap.
     const tookOver = current !== null && current !== this.#troubled && current.trusted && this.#coverage.includes(current)
