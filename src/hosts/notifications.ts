@@ -5,12 +5,14 @@
 import type { Config } from '../config/config.ts'
 import type { Event } from '../event/event.ts'
 import type { Platform } from '../genesys/platform.ts'
+import { frameEvent } from '../log/frame.ts'
 import type { Log } from '../log/log.ts'
 import { search } from '../log/search.ts'
 import type { Clock } from '../pipeline/clock.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import { bodyOf } from '../schema/assess.ts'
 import type { LiveEvent } from '../sources/notifications/match-live.ts'
+import type { SourceMemory } from '../sources/notifications/memory.ts'
 import { notificationSource } from '../sources/notifications/notifications.ts'
 import type { Source, SourceRecord } from '../sources/source.ts'
 import type { GapBook } from './gap-book.ts'
@@ -28,9 +30,12 @@ export type NotificationRooms = {
 }
 
 const KEPT_AS = 'notifications'
+const VIA = 'notifications'
 const DETAIL = 'v2.detail.events.conversation.{id}.'
 /** Events of one conversation that are looked at; real ones have some dozens. */
 const MAX_EVENTS = 5_000
+/** Records that are looked through for the last notification. */
+const MAX_SEARCHED = 50_000
 
 /** The source, not yet started. Throws a coded error for what can never work. */
 export function openNotifications(rooms: NotificationRooms): Source {
@@ -53,18 +58,35 @@ export function openNotifications(rooms: NotificationRooms): Source {
     memory: {
       recall: async () => {
         const row = ledger.get('SELECT value FROM kept WHERE name = ?', KEPT_AS)
-        try {
-          return row === undefined ? null : (JSON.parse(String(row['value'])) as unknown)
-        } catch {
-          return null
-        }
+        return row === undefined ? undefined : (JSON.parse(String(row['value'])) as unknown)
       },
-      remember: async (state) => {
-        ledger.run('INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)', KEPT_AS, JSON.stringify(state))
-      },
+      remember: rememberIn(ledger),
+      lastRecordMs: () => lastNotificationMs(log),
     },
     liveEventsOf: (conversationId) => liveEventsOf(log, conversationId),
   })
+}
+
+/** An older state found after a power cut makes the next gap larger; none at all would hide it, so the first is on disk when this resolves. */
+function rememberIn(ledger: Ledger): SourceMemory['remember'] {
+  let began = false
+  return async (state) => {
+    const write = (): number => ledger.run('INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)', KEPT_AS, JSON.stringify(state))
+    if (began) write()
+    else ledger.durably(write)
+    began ||= state.shards.length > 0
+  }
+}
+
+/** When the newest notification came that is in the log, among the newest records at least. Those filled in later say nothing of a channel. */
+async function lastNotificationMs(log: Log): Promise<number | null> {
+  let seen = 0
+  for await (const { record } of search(log.events, {}, { order: 'desc' })) {
+    const { event, via } = frameEvent(record.buffer, record.at)
+    if (via === VIA && !event.marks.includes('backfill')) return record.receivedAtMs
+    if (++seen >= MAX_SEARCHED) break
+  }
+  return null
 }
 
 function audience(ids: readonly string[]): 'all' | readonly string[] {
@@ -83,7 +105,7 @@ function appendTo(log: Log): (records: readonly SourceRecord[]) => Promise<void>
       records.map(async (record) => {
         if (durable.has(record)) return
         const { bytes, receivedAtMs } = record
-        await log.append(bytes, { kind: 'json', gzip: false, via: 'notifications', receivedAtMs })
+        await log.append(bytes, { kind: 'json', gzip: false, via: VIA, receivedAtMs })
         durable.add(record)
       }),
     )

@@ -94,7 +94,7 @@ export async function playDay(options: DayOptions): Promise<Day> {
   const live = new Map<string, LiveEvent[]>()
   const gaps: Gap[] = []
   const warnings: string[] = []
-  let state: unknown = null
+  let state: unknown
   const ended = new AbortController()
   const client = platformClient({
     hosts: hostsAt(platform.url),
@@ -130,6 +130,7 @@ export async function playDay(options: DayOptions): Promise<Day> {
     memory: {
       recall: async () => state,
       remember: async (next) => void (state = next),
+      lastRecordMs: async () => null,
     },
     liveEventsOf: async (conversationId) => live.get(conversationId) ?? [],
   })

@@ -70,11 +70,12 @@ export async function rig(t: TestContext, o: RigOptions): Promise<Rig> {
         info: (message) => self.said.push(message),
       },
       memory: {
-        recall: async () => Promise.resolve(structuredClone(self.state)),
+        recall: async () => Promise.resolve(structuredClone(self.state ?? undefined)),
         remember: async (state) => {
           await turns(1)
           self.state = structuredClone(state)
         },
+        lastRecordMs: async () => Promise.resolve(null),
       },
       liveEventsOf: async (id) => Promise.resolve(self.live(id)),
     }),

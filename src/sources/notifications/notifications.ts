@@ -16,7 +16,7 @@ import { Delivery } from './delivery.ts'
 import type { Frame } from './frames.ts'
 import { Gaps } from './gaps.ts'
 import type { LiveEvent } from './match-live.ts'
-import { readState, wholeOf } from './memory.ts'
+import { recall, wholeOf } from './memory.ts'
 import type { SourceMemory, SourceState } from './memory.ts'
 import { Outage } from './outage.ts'
 import { planShards } from './plan.ts'
@@ -106,14 +106,10 @@ class NotificationSource implements Source {
     if (this.#started) return
     this.#started = true
     const { clock, memory, output } = this.#o
-    try {
-      this.#recalled = readState(await memory.recall(), clock.nowMs())
-    } catch {
-      output.warn(
-        'notifications.memory',
-        'What the notification source remembered cannot be read: a gap before this start cannot be named.',
-      )
-    }
+    const keys = ['topics-0', ...(this.#conversationShards > 0 ? ['conversations-0'] : [])]
+    const { state, warning } = await recall(memory, clock.nowMs(), keys, this.#settings.timing.proofMarginMs)
+    if (warning !== null) output.warn('notifications.memory', warning)
+    this.#recalled = state
     this.#gaps = this.#gapsOf(this.#recalled)
     for (let i = 0; i < this.#conversationShards; i++) this.#addShard(`conversations-${i}`, this.#conversations.topicsOf(i))
     this.#loops.push(this.#keepPlanning(), this.#keepHouse())
