@@ -66,7 +66,17 @@ function restoreManifest() {
 
 function published(text) {
   const kept = Object.entries(JSON.parse(text)).filter(([key]) => !ONLY_IN_A_CLONE.includes(key))
-  return `${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`
+  const manifest = Object.fromEntries(kept.map(([key, value]) => [key, key === 'exports' ? declared(value) : value]))
+  return `${JSON.stringify(manifest, null, 2)}\n`
+}
+
+// In a clone the types are the sources, so that an editor finds them without a build; users get declarations.
+function declared(exports) {
+  const targets = Object.entries(exports).map(([subpath, target]) => {
+    if (typeof target === 'string') return [subpath, target]
+    return [subpath, { ...target, types: target.types.replace(/^\.\/src\/(.+)\.ts$/, './dist/$1.d.ts') }]
+  })
+  return Object.fromEntries(targets)
 }
 
 // npm reads the package.json it sends to the registry again after postpack, when it is ours once more: every user would

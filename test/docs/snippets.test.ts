@@ -1,7 +1,7 @@
 /** Every TypeScript snippet type-checks with `trunkline` being this tree, and every configuration on a page loads. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, test } from 'node:test'
@@ -25,6 +25,8 @@ for (const { block, dir, name } of new Set([...typed, ...configs])) {
 test('TypeScript snippets type-check', () => {
   assert.ok(typed.length > 0)
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(ROOT, join(folder, 'node_modules/trunkline'))
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({

@@ -1,7 +1,7 @@
 /** The generated types are those of the schemas, and the real compiler says of them what a person in an editor would see. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -146,6 +146,9 @@ const text = (...values: readonly (string | undefined)[]): void => void values
     )
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  // As in a folder of the clone itself: types without a build.
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(ROOT, join(folder, 'node_modules/trunkline'))
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({

@@ -1,5 +1,6 @@
 /** The example does what its page says, with the types and the sink that users get. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +10,8 @@ import { functionSink } from '../../src/sinks/function.ts'
 import { eventOf } from '../../src/testing/event-of.ts'
 import { handClock } from '../../src/testing/hand-clock.ts'
 
-const EXAMPLE = fileURLToPath(new URL('../../examples/typed-function', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const EXAMPLE = join(ROOT, 'examples/typed-function')
 
 test('examples/typed-function tallies calls, and gives up what names no queue', async () => {
   const loaded = await loadConfig({ cwd: EXAMPLE, env: {}, flags: {} })
@@ -41,4 +43,9 @@ test('examples/typed-function tallies calls, and gives up what names no queue', 
   assert.deepEqual({ ...last, detail: null }, dead('sink.function_permanent'))
   assert.match(last.detail ?? '', /^Error: the event names no queue \(answered\.ts:/)
   assert.deepEqual(printed, ['queue q: 1 answered, 0 abandoned', 'queue q: 1 answered, 1 abandoned'])
+})
+
+test('its types are checked as they lie there, without a build', () => {
+  const { status, stdout } = spawnSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', EXAMPLE], { encoding: 'utf8' })
+  assert.deepEqual([status, stdout], [0, ''])
 })
