@@ -1,0 +1,124 @@
+/**
+ * One entity in memory: its facts, or, when it has been quiet for long, the same as text, which takes a fraction of the room. What the
+ * facts add up to is worked out when somebody asks, and kept until a fact is added.
+ */
+import { fromChunk, toChunk, type Kept } from './chunk.ts'
+import { figuresOf, type Figures } from './conversation-state.ts'
+import type { EntityKind, Fact } from './fact.ts'
+import { addFact, bounded, type FactLimits } from './fact-set.ts'
+
+/** Facts that come one by one are bounded now and then: it makes no difference when. */
+const BOUND_EVERY = 64
+
+export class Held {
+  readonly kind: EntityKind
+  readonly id: string
+  /** Time of the newest fact. */
+  newestAtMs: number = -Infinity
+  /** Counts changes, so that a row written is known to be the newest. */
+  version = 0
+  /** Since when this has not been written down, in the order of `State.rows`; and not told in `State.changes`. */
+  unwritten = false
+  untold = false
+  /** Used since room was last made. */
+  touched = true
+  frozen = false
+  /** Figures that were told last: what queues and agents looked like before. */
+  told: Figures | null = null
+  #facts: Fact[] | null
+  #packed: string | null = null
+  #gaveUp: boolean
+  #figures: Figures | null = null
+  #boundAt = BOUND_EVERY
+  #isBounded = false
+  readonly #limits: FactLimits
+
+  constructor(kind: EntityKind, id: string, limits: FactLimits, kept: Kept | null = null) {
+    this.kind = kind
+    this.id = id
+    this.#limits = limits
+    this.#facts = []
+    this.#gaveUp = kept?.gaveUp ?? false
+    if (kept === null) return
+    this.frozen = kept.frozen
+    for (const fact of kept.facts) this.#put(fact)
+  }
+
+  /** Adds a fact; false when it is there already. */
+  add(fact: Fact): boolean {
+    if (!this.#put(fact)) return false
+    this.#figures = null
+    this.touched = true
+    this.version++
+    return true
+  }
+
+  get facts(): readonly Fact[] {
+    return this.#bound()
+  }
+
+  /** More than history was given up. */
+  get gaveUp(): boolean {
+    if (this.#packed === null) this.#bound()
+    return this.#gaveUp
+  }
+
+  /** For conversations. */
+  get figures(): Figures {
+    this.#figures ??= figuresOf(this.facts)
+    return this.#figures
+  }
+
+  get isPacked(): boolean {
+    return this.#packed !== null
+  }
+
+  /** The entity as text, for a store. */
+  chunk(): string {
+    if (this.#packed !== null) return this.#packed
+    const { facts } = this
+    return toChunk({ kind: this.kind, id: this.id, facts, gaveUp: this.#gaveUp, frozen: this.frozen })
+  }
+
+  /** Keeps text instead of facts; figures stay. */
+  pack(): void {
+    if (this.#packed !== null) return
+    if (this.kind === 'conversation') this.#figures = this.figures
+    this.#packed = this.chunk()
+    this.#facts = null
+  }
+
+  /** No change any more. */
+  freeze(): void {
+    this.#unpacked()
+    this.frozen = true
+    this.version++
+  }
+
+  #put(fact: Fact): boolean {
+    const facts = this.#unpacked()
+    if (!addFact(facts, fact)) return false
+    if (fact.atMs > this.newestAtMs) this.newestAtMs = fact.atMs
+    this.#isBounded = false
+    if (facts.length > this.#boundAt) this.#bound()
+    return true
+  }
+
+  #bound(): readonly Fact[] {
+    const facts = this.#unpacked()
+    if (this.#isBounded) return facts
+    const { facts: kept, gaveUp } = bounded(facts, this.#limits)
+    this.#facts = kept
+    this.#gaveUp ||= gaveUp
+    this.#isBounded = true
+    this.#boundAt = 2 * kept.length + BOUND_EVERY
+    return kept
+  }
+
+  #unpacked(): Fact[] {
+    if (this.#facts !== null) return this.#facts
+    this.#facts = [...(fromChunk(this.#packed ?? '')?.facts ?? [])]
+    this.#packed = null
+    return this.#facts
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What the events add up to: conversations, agents, queues. The law: an entity's state is a projection of the SET of its facts, so
+ * the order in which they are applied and how often makes no difference, and neither does writing everything down and
+ * reading it back in between. Time comes from the facts, never from a clock: a fact is too late when its conversation was closed
+ * and nothing came of it for `horizonMs` of the events' own time. No facts are taken that are dated ahead of the clock.
+ *
+ * What is asked for as of an instant is what was so then by all that is known now; facts that have not been applied are missing.
+ */
+import type { AgentState } from './agent-state.ts'
+import type { ConversationState } from './conversation-state.ts'
+import type { EntityKind, Fact } from './fact.ts'
+import type { FactLimits } from './fact-set.ts'
+import type { Recall } from './memory.ts'
+import type { Interval, QueueState, ServiceLevel } from './queue-state.ts'
+
+export type StateOptions = {
+  /** How long after its last fact a closed conversation still changes. */
+  readonly horizonMs: number
+  /** How far ahead of the clock a fact may be dated. */
+  readonly skewMs: number
+  /** Conversations and agents in memory. */
+  readonly entities: number
+  /** A closed conversation takes less room after so long without a fact. */
+  readonly packAfterMs: number
+  readonly facts: FactLimits
+  /** Somebody writes `rows`: then nothing goes from memory unwritten, as long as that is done. */
+  readonly stored: boolean
+  /** Reads the row of an entity that is not in memory. */
+  readonly recall: Recall | null
+  readonly serviceLevel: (queueId: string) => ServiceLevel
+}
+
+/** An entity as it is to be written down. */
+export type Row = {
+  readonly kind: EntityKind
+  readonly id: string
+  readonly chunk: string
+  readonly version: number
+  /** Of conversations: when they began and ended, null while open. */
+  readonly startedAtMs: number | null
+  readonly endedAtMs: number | null
+  readonly newestAtMs: number
+  readonly frozen: boolean
+}
+
+/** What changed, as it is now. */
+export type Changes = {
+  readonly conversations: readonly ConversationState[]
+  readonly agents: readonly AgentState[]
+  readonly queues: readonly QueueState[]
+  /** There are more; ask again. */
+  readonly more: boolean
+}
+
+/** Counts since the start. */
+export type StateStats = {
+  readonly conversations: number
+  readonly agents: number
+  readonly packed: number
+  readonly unwritten: number
+  readonly applied: number
+  /** Facts that were there already. */
+  readonly repeated: number
+  readonly tooLate: number
+  /** Dated ahead of the clock. */
+  readonly ahead: number
+  readonly frozen: number
+  readonly evicted: number
+  readonly lost: number
+  readonly recalled: number
+  readonly unreadable: number
+}
+
+/** Asks for conversations: those open, or closed since; the newest first. */
+export type ConversationFilter = { readonly open?: boolean; readonly closedSinceMs?: number; readonly max: number }
+
+export interface State {
+  /** Time of the newest fact. */
+  readonly newestAtMs: number
+  /** Counts of queues for intervals from this instant on are whole; before, conversations have been forgotten. */
+  readonly completeSinceMs: number
+  readonly stats: StateStats
+  /** Adds facts. `nowMs` is when their event was received: only facts dated ahead of it are refused. */
+  apply(facts: readonly Fact[], nowMs: number): void
+  conversation(id: string, asOfMs: number): ConversationState | null
+  conversations(filter: ConversationFilter, asOfMs: number): readonly ConversationState[]
+  /** Conversations that closed at or after an instant, the first that closed in front. */
+  closedSince(sinceMs: number, max: number): readonly { readonly id: string; readonly endedAtMs: number }[]
+  /** Open conversations of which nothing was heard since an instant, the most silent in front. */
+  silentSince(sinceMs: number, max: number): readonly { readonly id: string; readonly newestAtMs: number }[]
+  agent(id: string, asOfMs: number): AgentState | null
+  agents(asOfMs: number): readonly AgentState[]
+  queues(asOfMs: number, interval: Interval): readonly QueueState[]
+  /** What changed since this was asked last. */
+  changes(asOfMs: number, interval: Interval, max: number): Changes
+  /** What is not written down yet; `written` says that it is. */
+  rows(max: number): readonly Row[]
+  written(rows: readonly Row[]): void
+  /** Everything there is, entity by entity. */
+  snapshot(): Iterable<Row>
+  /** Adds what a snapshot or a row holds; false when it is no chunk. */
+  restore(chunk: string): boolean
+  /** Freezes what is due, and packs what is quiet. To be called now and then, and before states are compared. */
+  tidy(): void
+}
