@@ -57,11 +57,13 @@ export function sideBySide(state: State, truth: Truth): { readonly state: object
   const queues = new Map(state.queues(atMs, { fromMs: 0, toMs: Infinity }).map((queue) => [queue.queueId, queue]))
   return {
     truth: {
-      conversations: truth.conversations.filter(({ startedAtMs }) => startedAtMs <= atMs).map((conversation) => ({
-        ...conversation,
-        queueVisits: conversation.queueVisits.map((visit) => ({ ...visit })),
-        attributes: Object.fromEntries(Object.entries(conversation.attributes).sort(([a], [b]) => (a < b ? -1 : 1))),
-      })),
+      conversations: truth.conversations
+        .filter(({ startedAtMs }) => startedAtMs <= atMs)
+        .map((conversation) => ({
+          ...conversation,
+          queueVisits: conversation.queueVisits.map((visit) => ({ ...visit })),
+          attributes: Object.fromEntries(Object.entries(conversation.attributes).sort(([a], [b]) => (a < b ? -1 : 1))),
+        })),
       agents: truth.agents,
       queues: truth.queues,
     },
@@ -78,7 +80,10 @@ export function sideBySide(state: State, truth: Truth): { readonly state: object
           presenceSinceMs: agent?.presenceSinceMs ?? presenceSinceMs,
           routingStatus: agent?.routingStatus ?? 'OFF_QUEUE',
           routingStatusSinceMs: agent?.routingSinceMs ?? routingStatusSinceMs,
-          conversationIds: inOrderOf(truth.agents.find((other) => other.userId === userId)?.conversationIds ?? [], agent?.conversationIds ?? []),
+          conversationIds: inOrderOf(
+            truth.agents.find((other) => other.userId === userId)?.conversationIds ?? [],
+            agent?.conversationIds ?? [],
+          ),
         }
       }),
       queues: truth.queues.map(({ queueId }) => {
