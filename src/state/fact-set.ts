@@ -7,8 +7,10 @@ import { compareFacts, type Fact } from './fact.ts'
 
 /** Bounds of one entity. */
 export type FactLimits = {
-  /** Facts of sessions: so many of the newest, beside OLDEST_KEPT of the oldest. */
+  /** Facts of sessions: so many of the newest. */
   readonly sessionFacts: number
+  /** And of the oldest: the beginning of a conversation is never given up. */
+  readonly oldestFacts: number
   /** States of agents in a conversation. */
   readonly phaseFacts: number
   readonly attributeFacts: number
@@ -19,14 +21,13 @@ export type FactLimits = {
 
 export const DEFAULT_FACT_LIMITS: FactLimits = {
   sessionFacts: 500,
+  oldestFacts: 16,
   phaseFacts: 400,
   attributeFacts: 600,
   snapshotFacts: 200,
   registerFacts: 64,
 }
 
-/** The beginning of a conversation is never given up. */
-const OLDEST_KEPT = 16
 /** Values of one attribute, and snapshots of one communication: a few, so that a state of moments ago can still be seen. */
 const VERSIONS_KEPT = 3
 
@@ -96,7 +97,7 @@ export function bounded(facts: Fact[], limits: FactLimits): Bounded {
     }
   }
   if (drop === null) return { facts, gaveUp: false }
-  const spared = spare(facts, drop)
+  const spared = spare(facts, drop, limits.oldestFacts)
   if (spared < 0) gaveUp = true
   return drop.size === 0 ? { facts, gaveUp } : { facts: facts.filter((_, index) => !drop.has(index)), gaveUp }
 }
@@ -141,11 +142,11 @@ function slotOf(fact: Fact): string | null {
 }
 
 /** Takes the oldest facts of sessions out of what is to be dropped; negative when some stay in it. */
-function spare(facts: readonly Fact[], drop: Set<number>): number {
+function spare(facts: readonly Fact[], drop: Set<number>, oldest: number): number {
   let spared = 0
   for (const index of [...drop].reverse()) {
     if (GROUP_OF[facts[index]!.kind] !== 'session') continue
-    if (spared === OLDEST_KEPT) return -1
+    if (spared === oldest) return -1
     drop.delete(index)
     spared++
   }

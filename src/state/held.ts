@@ -53,8 +53,9 @@ export class Held {
     return true
   }
 
+  /** In order, and bounded. Looking at a packed entity leaves it packed. */
   get facts(): readonly Fact[] {
-    return this.#bound()
+    return this.#packed === null ? this.#bound() : (fromChunk(this.#packed)?.facts ?? [])
   }
 
   /** More than history was given up. */
