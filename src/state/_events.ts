@@ -150,8 +150,8 @@ const snapshot = fc.record({
 })
 
 function bodyFor(topic: string): fc.Arbitrary<Body> {
-  if (topic.startsWith('v2.detail.events.agent')) return state as fc.Arbitrary<Body>
-  if (topic.endsWith('.conversations')) return snapshot as fc.Arbitrary<Body>
+  if (topic.startsWith('v2.detail.events.agent')) return state
+  if (topic.endsWith('.conversations')) return snapshot
   return (topic.startsWith('v2.detail.') ? detail : user) as fc.Arbitrary<Body>
 }
 

@@ -18,14 +18,13 @@ export type Kept = {
 export function toChunk({ kind, id, facts, gaveUp, frozen }: Kept): string {
   const words = new Map<string, number>()
   const firstMs = facts[0]?.atMs ?? 0
-  let rows = ''
-  for (const fact of facts) {
-    let row = `${rows === '' ? '[' : ',['}${CODE[fact.kind]},${fact.atMs - firstMs}`
+  const rows = facts.map((fact) => {
+    const row: (number | null)[] = [CODE[fact.kind] ?? -1, fact.atMs - firstMs]
     const { text, numbers } = FIELDS[fact.kind]
     for (const field of text) {
       const value = valueOf(fact, field)
       if (typeof value !== 'string') {
-        row += ',-1'
+        row.push(-1)
         continue
       }
       let index = words.get(value)
@@ -33,13 +32,21 @@ export function toChunk({ kind, id, facts, gaveUp, frozen }: Kept): string {
         index = words.size
         words.set(value, index)
       }
-      row += `,${index}`
+      row.push(index)
     }
-    for (const field of numbers) row += `,${(valueOf(fact, field) as number | null) ?? 'null'}`
-    rows += `${row}]`
-  }
-  const marks = `${gaveUp ? ',"gaveUp":true' : ''}${frozen ? ',"frozen":true' : ''}`
-  return `{"v":1,"kind":"${kind}","id":${JSON.stringify(id)}${marks},"firstMs":${firstMs},"words":${JSON.stringify([...words.keys()])},"facts":[${rows}]}`
+    for (const field of numbers) row.push(valueOf(fact, field) as number | null)
+    return row
+  })
+  return JSON.stringify({
+    v: 1,
+    kind,
+    id,
+    ...(gaveUp ? { gaveUp } : {}),
+    ...(frozen ? { frozen } : {}),
+    firstMs,
+    words: [...words.keys()],
+    facts: rows,
+  })
 }
 
 /** The entity of a chunk; null when the text is none of this version. */

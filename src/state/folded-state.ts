@@ -17,7 +17,7 @@ export function createState(options: Partial<StateOptions> = {}): State {
 const DEFAULTS: StateOptions = {
   horizonMs: 24 * 3_600_000,
   skewMs: DEFAULT_SKEW_MS,
-  entities: 100_000,
+  entities: 50_000,
   packAfterMs: 60_000,
   facts: DEFAULT_FACT_LIMITS,
   stored: false,
@@ -198,9 +198,15 @@ class FoldedState implements State {
     const held = this.#memory.restore(chunk)
     if (held === null) return false
     if (held.newestAtMs > this.#newestAtMs) this.#newestAtMs = held.newestAtMs
-    if (held.kind === 'conversation' && !held.frozen) held.told = held.figures
+    if (held.version > 0) this.#changed(held)
+    else if (held.kind === 'conversation' && !held.frozen) held.told = held.figures
     this.#packIfQuiet(held)
     return true
+  }
+
+  resume({ newestAtMs, completeSinceMs }: Pick<State, 'newestAtMs' | 'completeSinceMs'>): void {
+    this.#newestAtMs = Math.max(this.#newestAtMs, newestAtMs)
+    this.#memory.completeSinceMs = Math.max(this.#memory.completeSinceMs, completeSinceMs)
   }
 
   tidy(): void {
@@ -211,18 +217,21 @@ class FoldedState implements State {
     }
   }
 
-  /** The entity that a fact is of; null when it comes too late. */
+  /**
+   * The entity that a fact is of; null when it comes too late: older than the horizon, and of a conversation that is frozen or that nobody
+   * knows (any more). A newer one thaws its conversation.
+   */
   #entityFor(fact: Fact): Held | null {
     const kind = aboutOf(fact.kind)
     const held = this.#memory.find(kind, fact.of)
-    if (held === null) {
-      const tooLate = kind === 'conversation' && fact.atMs < this.#newestAtMs - this.#options.horizonMs
-      return tooLate ? null : this.#memory.open(kind, fact.of)
-    }
-    if (held.frozen) return null
-    if (kind === 'agent' || !this.#isDue(held)) return held
-    this.#freeze(held)
-    return null
+    if (kind === 'agent') return held ?? this.#memory.open(kind, fact.of)
+    const isOld = fact.atMs < this.#newestAtMs - this.#options.horizonMs
+    if (held === null) return isOld ? null : this.#memory.open(kind, fact.of)
+    if (isOld && !held.frozen && this.#isDue(held)) this.#freeze(held)
+    if (!held.frozen) return held
+    if (isOld) return null
+    this.#memory.thaw(held)
+    return held
   }
 
   /** Closed, and no fact for as long as the horizon. */

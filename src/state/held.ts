@@ -53,6 +53,15 @@ export class Held {
     return true
   }
 
+  /** Adds what a chunk has of the same entity. */
+  join(kept: Kept): void {
+    for (const fact of kept.facts) this.add(fact)
+    if (!kept.gaveUp || this.#gaveUp) return
+    this.#unpacked()
+    this.#gaveUp = true
+    this.version++
+  }
+
   /** In order, and bounded. Looking at a packed entity leaves it packed. */
   get facts(): readonly Fact[] {
     return this.#packed === null ? this.#bound() : (fromChunk(this.#packed)?.facts ?? [])

@@ -64,7 +64,7 @@ export class Memory {
     return held
   }
 
-  /** Takes in an entity from a snapshot; null when the text is none. */
+  /** Takes in an entity from a snapshot, beside what is here of it; null when the text is none. */
   restore(chunk: string): Held | null {
     const kept = fromChunk(chunk)
     if (kept === null) {
@@ -72,19 +72,31 @@ export class Memory {
       return null
     }
     const here = this.#of(kept.kind).get(kept.id)
-    if (here === undefined) {
-      const held = new Held(kept.kind, kept.id, this.#options.facts, kept)
-      if (!held.frozen) this.#admit(held)
-      return held
+    if (here !== undefined) {
+      here.join(kept)
+      return here
     }
-    for (const fact of kept.facts) here.add(fact)
-    return here
+    const held = new Held(kept.kind, kept.id, this.#options.facts, kept)
+    if (held.frozen) this.missing(held)
+    else this.#admit(held)
+    return held
+  }
+
+  /** Goes on with a frozen conversation. */
+  thaw(held: Held): void {
+    held.frozen = false
+    if (this.#of(held.kind).get(held.id) !== held) this.#admit(held)
   }
 
   /** Takes an entity out. */
   forget(held: Held): void {
     if (!this.#of(held.kind).delete(held.id)) return
     this.#forgotten(held)
+    this.missing(held)
+  }
+
+  /** The figures of queues are without this conversation. */
+  missing(held: Held): void {
     if (held.kind === 'conversation') this.completeSinceMs = Math.max(this.completeSinceMs, held.newestAtMs + 1)
   }
 

@@ -1,8 +1,9 @@
 /**
  * What the events add up to: conversations, agents, queues. The law: an entity's state is a projection of the SET of its facts, so
  * the order in which they are applied and how often makes no difference, and neither does writing everything down and
- * reading it back in between. Time comes from the facts, never from a clock: a fact is too late when its conversation was closed
- * and nothing came of it for `horizonMs` of the events' own time. No facts are taken that are dated ahead of the clock.
+ * reading it back in between. Time comes from the facts, never from a clock: a closed conversation is frozen when the newest fact of
+ * all is `horizonMs` newer than its own; a fact older than that horizon is too late for a conversation that is frozen or unknown,
+ * and changes nothing. No facts are taken that are dated ahead of the clock.
  *
  * What is asked for as of an instant is what was so then by all that is known now; facts that have not been applied are missing.
  */
@@ -14,7 +15,7 @@ import type { Recall } from './memory.ts'
 import type { Interval, QueueState, ServiceLevel } from './queue-state.ts'
 
 export type StateOptions = {
-  /** How long after its last fact a closed conversation still changes. */
+  /** How much older than the newest a fact may be to change a conversation that is closed. */
   readonly horizonMs: number
   /** How far ahead of the clock a fact may be dated. */
   readonly skewMs: number
@@ -100,6 +101,8 @@ export interface State {
   snapshot(): Iterable<Row>
   /** Adds what a snapshot or a row holds; false when it is no chunk. */
   restore(chunk: string): boolean
+  /** Takes over the time of a state whose rows are restored: of entities that are not restored nothing else is left. */
+  resume(times: Pick<State, 'newestAtMs' | 'completeSinceMs'>): void
   /** Freezes what is due, and packs what is quiet. To be called now and then, and before states are compared. */
   tidy(): void
 }

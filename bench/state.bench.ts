@@ -1,0 +1,134 @@
+/**
+ * What folding costs: `node bench/state.bench.ts`, alone on the machine. Events of a simulated centre in the order of publishing, as parsed
+ * bodies: microseconds an event for making facts and for applying them, for writing rows every so often, for the figures of all
+ * queues; bytes that a conversation takes open and packed; and the same with ten million keys that were seen before.
+ */
+import type { Event } from '../src/event/event.ts'
+import type { Fact } from '../src/state/fact.ts'
+import { factsOf } from '../src/state/facts-of.ts'
+import { createState } from '../src/state/folded-state.ts'
+import type { State } from '../src/state/state.ts'
+import { receiver } from '../src/state/_simulated.ts'
+import { simulation } from '../src/simulator/model/simulation.ts'
+
+const EVENTS = 150_000
+const ROUNDS = 7
+const COMMIT_EVERY = 10_000
+const keys = Number(process.argv[2] ?? 10_000_000)
+
+type Input = { readonly event: Event; readonly body: unknown }
+
+const inputs = played(EVENTS)
+const factsEach = inputs.map(({ event, body }) => factsOf(event, body))
+const total = factsEach.reduce((sum, { length }) => sum + length, 0)
+line(`${inputs.length} events of a simulated centre, ${total} facts`)
+
+line(`factsOf                              ${us(() => inputs.forEach(({ event, body }) => void factsOf(event, body)))} us/event`)
+line(`factsOf + apply                      ${us(() => foldAll(createState()))} us/event`)
+line(`apply alone                          ${us(() => applyAll(createState()))} us/event`)
+line(`factsOf + apply + rows every ${COMMIT_EVERY}   ${us(() => foldAll(createState({ stored: true }), true))} us/event`)
+
+const state = createState()
+applyAll(state)
+state.tidy()
+const { newestAtMs } = state
+const firstMs = performance.now()
+const queues = state.queues(newestAtMs, { fromMs: 0, toMs: Infinity })
+line(`figures of ${queues.length} queues over ${state.stats.conversations} conversations   ${(performance.now() - firstMs).toFixed(2)} ms`)
+memory()
+manyKeys()
+
+function foldAll(state: State, write = false): void {
+  for (let i = 0; i < inputs.length; i++) {
+    const { event, body } = inputs[i]!
+    state.apply(factsOf(event, body), event.receivedAtMs)
+    if (write && i % COMMIT_EVERY === 0) commit(state)
+  }
+  if (write) commit(state)
+}
+
+function commit(state: State): void {
+  state.tidy()
+  for (let rows = state.rows(1_000); rows.length > 0; rows = state.rows(1_000)) state.written(rows)
+}
+
+function applyAll(state: State): void {
+  for (let i = 0; i < factsEach.length; i++) state.apply(factsEach[i]!, inputs[i]!.event.receivedAtMs)
+}
+
+/** Heap before and after, with a collection before each look. */
+function memory(): void {
+  if (globalThis.gc === undefined) return line('memory: run with --expose-gc')
+  // Copies, so that strings of the input are not counted as free.
+  const open = createState()
+  const before = heap()
+  for (let i = 0; i < factsEach.length; i++) {
+    const facts = JSON.parse(JSON.stringify(factsEach[i])) as Fact[]
+    open.apply(facts, inputs[i]!.event.receivedAtMs)
+  }
+  const { conversations } = open.stats
+  const unpacked = heap()
+  let facts = 0
+  for (const row of open.snapshot()) facts += row.kind === 'conversation' ? 1 : 0
+  line(
+    `memory, unpacked                     ${((unpacked - before) / conversations).toFixed(0)} bytes a conversation of ${(total / facts).toFixed(1)} facts`,
+  )
+  open.tidy()
+  const packed = heap()
+  line(
+    `memory, ${String(open.stats.packed).padStart(5)} of ${conversations} packed      ${((packed - before) / conversations).toFixed(0)} bytes a conversation`,
+  )
+  let bytes = 0
+  for (const row of open.snapshot()) bytes += row.chunk.length
+  line(`row                                  ${(bytes / conversations).toFixed(0)} bytes a conversation`)
+}
+
+/** The bound holds, and the rate too. */
+function manyKeys(): void {
+  const state = createState()
+  const startMs = performance.now()
+  const [fact] = factsEach.flat().filter(({ kind }) => kind === 'started')
+  for (let n = 0; n < keys; n++) state.apply([{ ...fact!, of: `conversation-${n}` }], Infinity)
+  const each = ((performance.now() - startMs) * 1000) / keys
+  line(
+    `${keys} new conversations, one fact each   ${each.toFixed(2)} us/event; ${state.stats.conversations} in memory, ${state.stats.lost} gone`,
+  )
+  const beside: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const from = performance.now()
+    foldAll(state)
+    beside.push(((performance.now() - from) * 1000) / inputs.length)
+  }
+  line(
+    `factsOf + apply with those known     ${Math.min(...beside).toFixed(2)} us/event; heap ${(process.memoryUsage().heapUsed / 2 ** 20).toFixed(0)} MiB`,
+  )
+}
+
+function heap(): number {
+  globalThis.gc?.()
+  globalThis.gc?.()
+  return process.memoryUsage().heapUsed
+}
+
+function us(round: () => void): string {
+  const samples: number[] = []
+  for (let i = 0; i < ROUNDS; i++) {
+    const startMs = performance.now()
+    round()
+    samples.push(((performance.now() - startMs) * 1000) / inputs.length)
+  }
+  return samples.toSorted((a, b) => a - b)[ROUNDS >> 1]!.toFixed(2)
+}
+
+function played(count: number): readonly Input[] {
+  const centre = simulation({ agents: 300, queues: 20, conversationsPerHour: 3_000, flat: true })
+  const receive = receiver(centre.centre.source)
+  const inputs: Input[] = []
+  for (let emission = centre.next(); emission !== null && inputs.length < count; emission = centre.next())
+    inputs.push({ event: receive(emission), body: emission.body })
+  return inputs
+}
+
+function line(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
