@@ -8,7 +8,7 @@ import type { Fact } from '../src/state/fact.ts'
 import { factsOf } from '../src/state/facts-of.ts'
 import { createState } from '../src/state/folded-state.ts'
 import type { State } from '../src/state/state.ts'
-import { receiver } from '../src/state/_simulated.ts'
+import { receiver } from '../src/testing/simulated-state.ts'
 import { simulation } from '../src/simulator/model/simulation.ts'
 
 const EVENTS = 150_000

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { factsOfSomeTopics } from './_events.ts'
+import { factsOfSomeTopics } from '../testing/state-events.ts'
 import { fromChunk, toChunk, type Kept } from './chunk.ts'
 import { aboutOf, compareFacts, FIELDS, KINDS, type Fact } from './fact.ts'
 

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { decode, DEFAULT_MAX_BYTES } from '../event/decode.ts'
-import { eventWith, START_MS, told, type Body } from './_events.ts'
+import { eventWith, START_MS, told, type Body } from '../testing/state-events.ts'
 import { compareFacts, type Fact } from './fact.ts'
 import { factsOf, foldedTopics } from './facts-of.ts'
 

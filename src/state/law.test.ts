@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { factsOfSomeTopics, START_MS } from './_events.ts'
+import { factsOfSomeTopics, START_MS } from '../testing/state-events.ts'
 import type { Fact } from './fact.ts'
 import type { FactLimits } from './fact-set.ts'
 import { createState } from './folded-state.ts'

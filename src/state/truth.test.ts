@@ -1,7 +1,7 @@
 /** The state folded from the simulated centre's events is the centre's own truth, exactly: at the end and in between, whatever happens to the events on the way. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { play, sideBySide, type Played, type Told } from './_simulated.ts'
+import { play, sideBySide, type Played, type Told } from '../testing/simulated-state.ts'
 import { createState } from './folded-state.ts'
 import type { State, StateOptions } from './state.ts'
 

@@ -6,10 +6,10 @@ import { writerOf } from '../simulator/envelope.ts'
 import { simulation } from '../simulator/model/simulation.ts'
 import type { SimulationOptions } from '../simulator/model/options.ts'
 import type { Emission, Truth } from '../simulator/simulation.ts'
-import type { Fact } from './fact.ts'
-import { factsOf } from './facts-of.ts'
-import type { ConversationState } from './conversation-state.ts'
-import type { State } from './state.ts'
+import type { Fact } from '../state/fact.ts'
+import { factsOf } from '../state/facts-of.ts'
+import type { ConversationState } from '../state/conversation-state.ts'
+import type { State } from '../state/state.ts'
 
 /** The facts of one emission, and when it was published. */
 export type Told = { readonly publishedAtMs: number; readonly topic: string; readonly facts: readonly Fact[] }

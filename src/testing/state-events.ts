@@ -4,8 +4,8 @@ import type { Event } from '../event/event.ts'
 import { readIds } from '../event/entities.ts'
 import { occurredAtMs } from '../event/times.ts'
 import { topicFactsOf } from '../event/topic-facts.ts'
-import type { Fact } from './fact.ts'
-import { factsOf, foldedTopics } from './facts-of.ts'
+import type { Fact } from '../state/fact.ts'
+import { factsOf, foldedTopics } from '../state/facts-of.ts'
 
 export type Body = Readonly<Record<string, unknown>>
 
