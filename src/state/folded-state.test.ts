@@ -175,6 +175,7 @@ test('an entity with a million events: bounded, its beginning and its newest kep
   assert.ok(process.memoryUsage().heapUsed - before < 200 * 2 ** 20)
   const conversation = state.conversation('c1', Infinity)!
   assert.deepEqual([conversation.startedAtMs, conversation.externalContactId, conversation.gaveUp], [START_MS, 'e1', true])
+  assert.equal(state.stats.gaveUp, 1)
   assert.equal(Object.keys(conversation.attributes).length, 100)
   const newest = Math.max(...Object.values(conversation.attributes).map(Number))
   assert.ok(newest > 999_000)

@@ -52,11 +52,16 @@ class FoldedState implements State {
   get stats(): StateStats {
     const { conversations, agents, evicted, lost, recalled, unreadable } = this.#memory
     let packed = 0
-    for (const held of conversations.values()) if (held.isPacked) packed++
+    let gaveUp = 0
+    for (const held of conversations.values()) {
+      if (held.isPacked) packed++
+      if (held.gaveUp) gaveUp++
+    }
     return {
       conversations: conversations.size,
       agents: agents.size,
       packed,
+      gaveUp,
       unwritten: this.#unwritten.size,
       ...this.#counts,
       evicted,
@@ -300,7 +305,8 @@ class FoldedState implements State {
 }
 
 function conversationOf(held: Held, asOfMs: number): ConversationState | null {
-  return conversationState(held.id, held.facts, held.gaveUp, asOfMs)
+  const { facts } = held
+  return conversationState(held.id, facts, held.gaveUp, asOfMs)
 }
 
 function rowOf(held: Held): Row {

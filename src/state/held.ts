@@ -67,9 +67,8 @@ export class Held {
     return this.#packed === null ? this.#bound() : (fromChunk(this.#packed)?.facts ?? [])
   }
 
-  /** More than history was given up. */
+  /** More than history was given up, as far as has been looked (`facts` looks). */
   get gaveUp(): boolean {
-    if (this.#packed === null) this.#bound()
     return this.#gaveUp
   }
 
@@ -107,6 +106,7 @@ export class Held {
 
   #put(fact: Fact): boolean {
     const facts = this.#unpacked()
+    shareWords(fact, this.id, facts)
     if (!addFact(facts, fact)) return false
     if (fact.atMs > this.newestAtMs) this.newestAtMs = fact.atMs
     this.#isBounded = false
@@ -130,5 +130,32 @@ export class Held {
     this.#facts = [...(fromChunk(this.#packed ?? '')?.facts ?? [])]
     this.#packed = null
     return this.#facts
+  }
+}
+
+/** How far back a fact of the same session is looked for. */
+const LOOK_BACK = 8
+
+type Shared = {
+  of: string
+  sessionId?: string
+  participantId?: string | null | undefined
+  userId?: string | null | undefined
+  queueId?: string | null | undefined
+}
+
+/** Ids repeat from fact to fact, each time as a text of its own: the same text is kept once. Half of the memory of a conversation. */
+function shareWords(fact: Fact, of: string, facts: readonly Fact[]): void {
+  const own: Shared = fact
+  own.of = of
+  if (own.sessionId === undefined) return
+  for (let i = facts.length - 1; i >= 0 && i >= facts.length - LOOK_BACK; i--) {
+    const other: Shared = facts[i]!
+    if (other.sessionId !== own.sessionId) continue
+    own.sessionId = other.sessionId
+    if (own.participantId === other.participantId) own.participantId = other.participantId
+    if (own.userId === other.userId) own.userId = other.userId
+    if (own.queueId === other.queueId) own.queueId = other.queueId
+    return
   }
 }

@@ -58,6 +58,8 @@ export type StateStats = {
   readonly conversations: number
   readonly agents: number
   readonly packed: number
+  /** Conversations with more facts than are kept. */
+  readonly gaveUp: number
   readonly unwritten: number
   readonly applied: number
   /** Facts that were there already. */
@@ -81,7 +83,7 @@ export interface State {
   /** Counts of queues for intervals from this instant on are whole; before, conversations have been forgotten. */
   readonly completeSinceMs: number
   readonly stats: StateStats
-  /** Adds facts. `nowMs` is when their event was received: only facts dated ahead of it are refused. */
+  /** Adds facts, and takes them over. `nowMs` is when their event was received: only facts dated ahead of it are refused. */
   apply(facts: readonly Fact[], nowMs: number): void
   conversation(id: string, asOfMs: number): ConversationState | null
   conversations(filter: ConversationFilter, asOfMs: number): readonly ConversationState[]
