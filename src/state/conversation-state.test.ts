@@ -146,6 +146,20 @@ test('an e-mail worked on in several actions has several legs, also in one sessi
   }
 })
 
+test('a start while the session is under way begins nothing, and a second end moves the first', () => {
+  const events = [
+    told('customer.start', 0, CUSTOMER),
+    told('user.start', 1_000, AGENT),
+    told('user.start', 2_000, AGENT),
+    told('user.end', 9_000, { ...AGENT, interactingDurationMs: 8_000 }),
+    told('user.end', 9_500, { ...AGENT, interactingDurationMs: 8_500 }),
+  ]
+  assert.deepEqual(
+    at(events, 60_000).agentLegs.map(({ startedAtMs, endedAtMs, talkMs }) => [startedAtMs - START_MS, endedAtMs, talkMs]),
+    [[1_000, START_MS + 9_500, 8_500]],
+  )
+})
+
 test('who asks to be called back is no longer on the line, and the conversation goes on', () => {
   const callback = { ...QUEUED, sessionId: 'sq2', mediaType: 'CALLBACK' }
   const events = [
