@@ -1,0 +1,180 @@
+/**
+ * Reads the log behind intake, once, for everything that is made of all events: the drift report, the state of the contact centre.
+ * Each of them keeps its own position together with what it made, so a crash repeats nothing and leaves nothing out. The follower
+ * takes at most a part of the thread's time: under load it falls behind, says by how much, and catches up; what retention took
+ * before it came is counted as unseen.
+ */
+import type { Event } from '../event/event.ts'
+import type { LogReader, LogRecord } from '../log/reader.ts'
+import type { Clock } from '../pipeline/clock.ts'
+import { bodyOf } from '../schema/assess.ts'
+
+/** What is made of all events. */
+export interface Fold {
+  readonly name: string
+  /** The record to go on with; null begins with the oldest. */
+  load(): number | null
+  /** Takes one event, no repetitions; its body is parsed. One that throws is counted as unseen. */
+  fold(event: Event, body: unknown): void
+  /** Stores what was made of everything before `position`, in one transaction with it. */
+  store(position: number): void
+}
+
+export type LogFollowerOptions = {
+  readonly log: LogReader
+  readonly folds: readonly Fold[]
+  readonly clock: Clock
+  /** Milliseconds of a clock that never goes back. */
+  readonly tickMs: () => number
+  readonly warn: (code: string, message: string) => void
+  readonly signal: AbortSignal
+}
+
+const READ_BYTES = 256 * 1024
+const STORE_EVERY_MS = 5_000
+/** For each ms of work it rests so many: at most a quarter of the thread. */
+const REST = 3
+/** Shorter rests are saved up: a timer knows no less. */
+const MIN_REST_MS = 2
+const IDLE_MS = 60_000
+const RETRY_MS = 1_000
+/** Events between two looks at whether somebody else wants the thread. */
+const SLICE = 64
+
+type Following = { readonly fold: Fold; position: number; dirty: boolean }
+
+export class LogFollower {
+  readonly #o: LogFollowerOptions
+  readonly #following: readonly Following[]
+  #unseen = 0
+  #storedAtMs: number
+  #wake: (() => void) | null = null
+
+  constructor(options: LogFollowerOptions) {
+    this.#o = options
+    this.#storedAtMs = options.clock.nowMs()
+    this.#following = options.folds.map((fold) => ({ fold, position: Math.max(fold.load() ?? options.log.firstSeq, 1), dirty: false }))
+  }
+
+  /** Events of the log that not everything is made of yet. */
+  get lagEvents(): number {
+    return Math.max(0, this.#o.log.nextSeq - this.#position)
+  }
+
+  /** Events that had left the log before they were looked at, or could not be taken, since the start. */
+  get unseenEvents(): number {
+    return this.#unseen
+  }
+
+  /** There are new records. */
+  wake(): void {
+    this.#wake?.()
+  }
+
+  /** Until the signal aborts; everything is stored at the end. */
+  async run(): Promise<void> {
+    const { clock, signal } = this.#o
+    let owedMs = 0
+    while (!signal.aborted) {
+      const beganAtMs = this.#o.tickMs()
+      let moved: boolean
+      try {
+        moved = await this.#step()
+      } catch (error) {
+        this.#o.warn('follower.failed', `the log cannot be read on for ${this.#names()}: ${textOf(error)}; trying again in a second`)
+        await clock.wait(RETRY_MS, signal)
+        continue
+      }
+      if (this.#dirty && clock.nowMs() - this.#storedAtMs >= STORE_EVERY_MS) this.#store()
+      owedMs += (this.#o.tickMs() - beganAtMs) * REST
+      if (owedMs >= MIN_REST_MS) {
+        await clock.wait(owedMs, signal)
+        owedMs = 0
+      }
+      if (!moved) await this.#sleep(this.#dirty ? STORE_EVERY_MS : IDLE_MS)
+    }
+    if (this.#dirty) this.#store()
+  }
+
+  get #position(): number {
+    return Math.min(...this.#following.map(({ position }) => position))
+  }
+
+  get #dirty(): boolean {
+    return this.#following.some(({ dirty }) => dirty)
+  }
+
+  async #step(): Promise<boolean> {
+    const { log, signal } = this.#o
+    if (this.#position >= log.nextSeq) return false
+    if (this.#position < log.firstSeq) {
+      this.#unseen += log.firstSeq - this.#position
+      for (const following of this.#following) following.position = Math.max(following.position, log.firstSeq)
+    }
+    const { records, nextSeq, damaged } = await log.read(this.#position, READ_BYTES)
+    this.#unseen += damaged.length
+    for (const [i, record] of records.entries()) {
+      this.#take(record)
+      if (i % SLICE === SLICE - 1) {
+        await new Promise((resolve) => setImmediate(resolve))
+        if (signal.aborted) return true
+      }
+    }
+    for (const following of this.#following) following.position = Math.max(following.position, nextSeq)
+    return true
+  }
+
+  #take(record: LogRecord): void {
+    const waiting = this.#following.filter(({ position }) => position <= record.seq)
+    // A repetition was looked at when it came first.
+    if (record.firstSeq < 0 && waiting.length > 0) {
+      const event = this.#o.log.event(record)
+      const body = bodyOf(event)
+      for (const { fold } of waiting) this.#fold(fold, event, body, record.seq)
+    }
+    for (const following of waiting) {
+      following.position = record.seq + 1
+      following.dirty = true
+    }
+  }
+
+  /** One event that cannot be taken is one event that is missing, nothing more. */
+  #fold(fold: Fold, event: Event, body: unknown, seq: number): void {
+    try {
+      fold.fold(event, body)
+    } catch (error) {
+      this.#unseen++
+      this.#o.warn('follower.failed', `${fold.name}: record ${seq} could not be taken: ${textOf(error)}`)
+    }
+  }
+
+  #store(): void {
+    this.#storedAtMs = this.#o.clock.nowMs()
+    for (const following of this.#following) {
+      if (!following.dirty) continue
+      try {
+        following.fold.store(following.position)
+        following.dirty = false
+      } catch (error) {
+        this.#o.warn('follower.not_stored', `${following.fold.name} could not be stored: ${textOf(error)}; trying again`)
+      }
+    }
+  }
+
+  #names(): string {
+    return this.#following.map(({ fold }) => fold.name).join(' and ')
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    if (this.#position < this.#o.log.nextSeq) return
+    const done = new AbortController()
+    const over = (): void => done.abort()
+    this.#wake = over
+    this.#o.signal.addEventListener('abort', over, { once: true })
+    await this.#o.clock.wait(ms, done.signal)
+    this.#o.signal.removeEventListener('abort', over)
+    this.#wake = null
+  }
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
