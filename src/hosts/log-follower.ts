@@ -4,6 +4,7 @@
  * takes at most a part of the thread's time: under load it falls behind, says by how much, and catches up; what retention took
  * before it came is counted as unseen.
  */
+import { TrunklineError } from '../errors.ts'
 import type { Event } from '../event/event.ts'
 import type { LogReader, LogRecord } from '../log/reader.ts'
 import type { Clock } from '../pipeline/clock.ts'
@@ -41,14 +42,19 @@ const RETRY_MS = 1_000
 /** Events between two looks at whether somebody else wants the thread. */
 const SLICE = 64
 
+/** Work that wants the follower to stand still. */
+type Visit = { readonly begin: () => Promise<void>; readonly refuse: () => void }
+
 type Following = { readonly fold: Fold; position: number; dirty: boolean }
 
 export class LogFollower {
   readonly #o: LogFollowerOptions
   readonly #following: readonly Following[]
+  readonly #visits: Visit[] = []
   #unseen = 0
   #storedAtMs: number
   #wake: (() => void) | null = null
+  #ended = false
 
   constructor(options: LogFollowerOptions) {
     this.#o = options
@@ -71,11 +77,23 @@ export class LogFollower {
     this.#wake?.()
   }
 
+  /** Does something while nothing is read; it is given the record that a fold goes on with. Rejects when the follower has ended. */
+  between<T>(fold: Fold, work: (position: number) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const refuse = (): void => reject(new TrunklineError('service.stopping', 'the service is stopping', 'Ask again when it runs.'))
+      const begin = (): Promise<void> => work(this.#following.find((one) => one.fold === fold)?.position ?? 1).then(resolve, reject)
+      if (this.#ended) return refuse()
+      this.#visits.push({ begin, refuse })
+      this.wake()
+    })
+  }
+
   /** Until the signal aborts; everything is stored at the end. */
   async run(): Promise<void> {
     const { clock, signal } = this.#o
     let owedMs = 0
     while (!signal.aborted) {
+      await this.#visits.shift()?.begin()
       const beganAtMs = this.#o.tickMs()
       let moved: boolean
       try {
@@ -93,6 +111,8 @@ export class LogFollower {
       }
       if (!moved) await this.#sleep(this.#dirty ? STORE_EVERY_MS : IDLE_MS)
     }
+    this.#ended = true
+    for (const { refuse } of this.#visits) refuse()
     if (this.#dirty) this.#store()
   }
 
@@ -166,7 +186,7 @@ export class LogFollower {
   }
 
   async #sleep(ms: number): Promise<void> {
-    if (this.#position < this.#o.log.nextSeq) return
+    if (this.#position < this.#o.log.nextSeq || this.#visits.length > 0) return
     const done = new AbortController()
     const over = (): void => done.abort()
     this.#wake = over

@@ -4,9 +4,9 @@ import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import type { Source } from '../sources/source.ts'
-import type { DriftWatcher } from './drift-watcher.ts'
 import type { GapBook } from './gap-book.ts'
 import type { Intake } from './intake.ts'
+import type { LogFollower } from './log-follower.ts'
 import type { Validation } from './validation.ts'
 
 export function metrics(facts: {
@@ -16,7 +16,7 @@ export function metrics(facts: {
   readonly intake: Intake
   readonly maxBytes: number
   readonly validation: Validation
-  readonly drift: DriftWatcher
+  readonly follower: LogFollower
   readonly gaps: GapBook
   readonly sources: readonly Source[]
   readonly nowMs: () => number
@@ -104,7 +104,9 @@ export function metrics(facts: {
       for (const { topic, class: drift, count } of facts.validation.report().drift) c.inc({ topic, class: drift }, count)
     },
   )
-  gauge('trunkline_drift_lag_events', 'Records of the log that the drift report has not seen yet.', [], (g) => g.set(facts.drift.lagEvents))
+  gauge('trunkline_drift_lag_events', 'Records of the log that the drift report has not seen yet.', [], (g) =>
+    g.set(facts.follower.lagEvents),
+  )
   gauge('trunkline_source_gaps', 'Gaps of sources on record.', [], (g) => g.set(facts.gaps.count))
   gauge('trunkline_source_gap_seconds', 'Length of the gaps of sources together.', [], (g) => g.set(facts.gaps.lostMs / 1000))
   gauge('trunkline_source_connected', '1 while all that a source is asked for can come, 0 while some of it is missed.', ['source'], (g) => {

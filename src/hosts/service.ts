@@ -23,13 +23,14 @@ import { api } from './api.ts'
 import { systemClock } from './clock.ts'
 import { type DataDir, takeDataDir } from './data-dir.ts'
 import { directoryApi } from './directory-api.ts'
-import { DriftWatcher } from './drift-watcher.ts'
+import { driftFold } from './drift-fold.ts'
 import { flagsApi } from './flags-api.ts'
 import { GapBook } from './gap-book.ts'
 import { gapsApi } from './gaps-api.ts'
 import { Genesys } from './genesys.ts'
 import { housekeep } from './housekeeping.ts'
 import { Intake } from './intake.ts'
+import { LogFollower } from './log-follower.ts'
 import { metrics } from './metrics.ts'
 import { openRoute } from './open-route.ts'
 import { page } from './page.ts'
@@ -157,12 +158,9 @@ async function run(
   }
   warnOfLeftRoutes(ledger, routes, log, logger)
   const stopping = new AbortController()
-  const drift = new DriftWatcher({
+  const follower = new LogFollower({
     log: log.events,
-    ledger,
-    restore: (report) => validation.restoreReport(report),
-    fold: (event) => validation.fold(event),
-    report: () => validation.storedReport(),
+    folds: [driftFold(ledger, validation, warn)],
     clock,
     tickMs: () => performance.now(),
     warn,
@@ -170,7 +168,7 @@ async function run(
   })
   const unsubscribe = log.onCommitted(() => {
     for (const route of routes.values()) route.wake()
-    drift.wake()
+    follower.wake()
   })
 
   let ready = true
@@ -189,7 +187,7 @@ async function run(
     nowMs: clock.nowMs,
     findings: (event) => describeFindings(validation.assess(event)),
     ready: () => ({ ok: ready, reasons: ready ? [] : ['stopping'] }),
-    stats: () => stats({ config, mode, log, ledger, intake, routes, drift, gaps, genesys, startedAtMs, nowMs: clock.nowMs() }),
+    stats: () => stats({ config, mode, log, ledger, intake, routes, follower, gaps, genesys, startedAtMs, nowMs: clock.nowMs() }),
     metrics: metrics({
       log,
       ledger,
@@ -197,7 +195,7 @@ async function run(
       intake,
       maxBytes: config.log.maxBytes,
       validation,
-      drift,
+      follower,
       gaps,
       sources: genesys.sources,
       nowMs: clock.nowMs,
@@ -234,7 +232,7 @@ async function run(
     registry: validation.registry,
     problems: validation.problems,
     drift: () => validation.report(),
-    lagEvents: () => drift.lagEvents,
+    lagEvents: () => follower.lagEvents,
     actionOf: (topic, found) => validation.actionOf(topic, found),
   })
   directoryApi(app, { directory: genesys.directory })
@@ -253,7 +251,7 @@ async function run(
   url.value = await listen(server, config.http.host, config.http.port)
 
   await genesys.startSources()
-  const background = [drift.run(), housekeep({ config, log, ledger, routes, logger, signal: stopping.signal })]
+  const background = [follower.run(), housekeep({ config, log, ledger, routes, logger, signal: stopping.signal })]
   if (options.simulate) background.push(playCalls(log, stopping.signal))
   logger.info({ url: url.value, mode, routes: [...routes.keys()], dataDir: config.dataDir, version: VERSION }, 'ready')
 

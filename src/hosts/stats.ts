@@ -3,10 +3,10 @@ import type { Config } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
-import type { DriftWatcher } from './drift-watcher.ts'
 import type { GapBook } from './gap-book.ts'
 import type { Genesys } from './genesys.ts'
 import type { Intake } from './intake.ts'
+import type { LogFollower } from './log-follower.ts'
 import { VERSION } from './version.ts'
 
 export function stats(o: {
@@ -16,7 +16,7 @@ export function stats(o: {
   ledger: Ledger
   intake: Intake
   routes: ReadonlyMap<string, Route>
-  drift: DriftWatcher
+  follower: LogFollower
   gaps: GapBook
   genesys: Genesys
   startedAtMs: number
@@ -39,7 +39,7 @@ export function stats(o: {
       maxBytes: o.config.log.maxBytes,
       recovery: log.recovery,
     },
-    drift: { lagEvents: o.drift.lagEvents, unseenEvents: o.drift.unseenEvents },
+    drift: { lagEvents: o.follower.lagEvents, unseenEvents: o.follower.unseenEvents },
     gaps: { records: o.gaps.count, lostMs: o.gaps.lostMs, open: o.genesys.openGaps().length },
     sources: o.genesys.status(),
     quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },

@@ -7,7 +7,7 @@ import type { Event, Mark } from '../event/event.ts'
 import { isKnownTopic } from '../event/topics.ts'
 import type { Flags } from '../flags/flags.ts'
 import { validateStage, type ValidateStage } from '../pipeline/validate.ts'
-import { assessWith, bodyOf } from '../schema/assess.ts'
+import { assessWith } from '../schema/assess.ts'
 import { DriftBook, type DriftReport } from '../schema/drift-book.ts'
 import type { DriftClass, Finding, PolicyAction } from '../schema/finding.ts'
 import { loadSchemas, type SchemaProblem } from '../schema/folder.ts'
@@ -81,9 +81,8 @@ export class Validation {
     return this.#book.report()
   }
 
-  /** Folds one event into the drift report. */
-  fold(event: Event): void {
-    const body = bodyOf(event)
+  /** Folds one event, whose body is parsed, into the drift report. */
+  fold(event: Event, body: unknown): void {
     this.#book.feed(event, this.#assess(event, body), body)
   }
 
