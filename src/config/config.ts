@@ -91,6 +91,20 @@ export type TrunklineConfig = {
         readonly policy?: PolicyInput | undefined
       }
     | undefined
+  readonly state?:
+    | {
+        /** Whether the state of conversations, agents and queues is made of the events. */
+        readonly enabled?: boolean | undefined
+        /** How much older than the newest an event may be to change a conversation that is closed. */
+        readonly horizonMs?: number | undefined
+        /** How far ahead of its receipt an event may be dated to be part of the state. */
+        readonly skewMs?: number | undefined
+        /** An answer counts as in time, for the service level, when the wait was no longer. */
+        readonly serviceTargetMs?: number | undefined
+        /** Who gives up sooner than that does not count for the service level. */
+        readonly shortAbandonMs?: number | undefined
+      }
+    | undefined
   /** The routes by name (`[a-z][a-z0-9-]{0,40}`); when absent, one route `out` writes every event to `<dataDir>/out`. */
   readonly routes?: Readonly<Record<string, RouteInput>> | undefined
 }
@@ -229,6 +243,13 @@ export type Config = {
   readonly dedupe: { readonly windowMs: number | null }
   readonly genesys: GenesysConfig
   readonly schemas: { readonly dir: string | null; readonly policy: PolicyInput }
+  readonly state: {
+    readonly enabled: boolean
+    readonly horizonMs: number
+    readonly skewMs: number
+    readonly serviceTargetMs: number
+    readonly shortAbandonMs: number
+  }
   /** In the order of the file. */
   readonly routes: readonly RouteConfig[]
   /** Origin of each option by its path, such as `routes.crm.sink.url`. */

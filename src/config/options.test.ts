@@ -39,6 +39,7 @@ const FULL = {
     notifications: { topics: ['v2.users.{id}.presence'], users: ['user-1'], queues: ['*'] },
   },
   schemas: { dir: 'schemas', policy: { '*': 'tag', 'v2.users.{id}.presence': { new_field: 'quarantine' } } },
+  state: { enabled: false, horizonMs: 60_002, skewMs: 12, serviceTargetMs: 13, shortAbandonMs: 14 },
   routes: {
     first: {
       topics: ['v2.users.{id}.presence'],

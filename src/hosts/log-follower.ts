@@ -72,6 +72,11 @@ export class LogFollower {
     return this.#unseen
   }
 
+  /** The record that a fold goes on with. */
+  positionOf(fold: Fold): number {
+    return this.#following.find((one) => one.fold === fold)?.position ?? 1
+  }
+
   /** There are new records. */
   wake(): void {
     this.#wake?.()
@@ -81,7 +86,7 @@ export class LogFollower {
   between<T>(fold: Fold, work: (position: number) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const refuse = (): void => reject(new TrunklineError('service.stopping', 'the service is stopping', 'Ask again when it runs.'))
-      const begin = (): Promise<void> => work(this.#following.find((one) => one.fold === fold)?.position ?? 1).then(resolve, reject)
+      const begin = (): Promise<void> => work(this.positionOf(fold)).then(resolve, reject)
       if (this.#ended) return refuse()
       this.#visits.push({ begin, refuse })
       this.wake()

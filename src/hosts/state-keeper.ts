@@ -1,0 +1,128 @@
+/**
+ * The state of the contact centre in the service: made of all events behind intake, stored with the position it was made up to, so
+ * that a crash loses and repeats nothing. It can be made again from an earlier position that is kept for that, the base, and
+ * the log since; retention takes nothing from the log that is not stored here, or that the base has not taken in.
+ */
+import type { Config } from '../config/config.ts'
+import type { Event } from '../event/event.ts'
+import type { LogReader } from '../log/reader.ts'
+import { factsOf } from '../state/facts-of.ts'
+import { createState } from '../state/folded-state.ts'
+import type { Recall } from '../state/memory.ts'
+import type { State } from '../state/state.ts'
+import type { StateMeta, StateRows } from '../stores/state-rows.ts'
+import type { Fold, LogFollower } from './log-follower.ts'
+import { rebuilt, type Rebuilt } from './state-rebuild.ts'
+
+export type StateKeeperOptions = {
+  readonly config: Config
+  readonly rows: StateRows
+  readonly log: LogReader
+  readonly nowMs: () => number
+  readonly warn: (code: string, message: string) => void
+}
+
+export class StateKeeper implements Fold {
+  readonly name = 'the state'
+  readonly #o: StateKeeperOptions
+  #state: State
+  #rebuilding: Promise<Rebuilt> | null = null
+
+  constructor(options: StateKeeperOptions) {
+    this.#o = options
+    this.#state = this.create((kind, id) => options.rows.chunk(kind, id))
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  /** The oldest record that the log must keep: what is before is in the base, and stored. */
+  get neededSeq(): number {
+    return this.#o.rows.base?.position ?? 1
+  }
+
+  /** Everything before this record is stored. */
+  get storedSeq(): number {
+    return this.#o.rows.meta?.position ?? 1
+  }
+
+  load(): number | null {
+    const { rows, log, warn } = this.#o
+    const { meta } = rows
+    if (meta !== null && meta.position > log.nextSeq) {
+      warn('state.ahead', `the state is made of events up to ${meta.position}, the log ends before; it is made anew from the log`)
+      rows.clear()
+    }
+    rows.forgetMade()
+    const from = rows.meta?.position ?? 1
+    if (rows.meta !== null) this.#restore(rows.meta)
+    // What left the log unseen is missing from the figures up to then.
+    if (from < log.firstSeq)
+      this.#state.resume({ newestAtMs: -Infinity, completeSinceMs: log.segments[0]?.minReceivedAtMs ?? this.#o.nowMs() })
+    return rows.meta === null ? null : from
+  }
+
+  fold(event: Event, body: unknown): void {
+    this.#state.apply(factsOf(event, body), event.receivedAtMs)
+  }
+
+  store(position: number): void {
+    const state = this.#state
+    state.tidy()
+    const rows = state.rows(Infinity)
+    this.#o.rows.write(rows, metaOf(state, position))
+    state.written(rows)
+  }
+
+  /** The base moves up to what is stored. */
+  rebase(): void {
+    // A rebuild reads from the base that it began with.
+    if (this.#rebuilding === null && this.storedSeq > 1) this.#o.rows.rebase()
+  }
+
+  sync(): void {
+    this.#o.rows.sync()
+  }
+
+  /** Makes the state again, beside the one that answers, and compares. Where they differ the new one answers from then on. One at a time. */
+  rebuild(follower: LogFollower, signal: AbortSignal): Promise<Rebuilt> {
+    this.#rebuilding ??= rebuilt({
+      keeper: this,
+      rows: this.#o.rows,
+      log: this.#o.log,
+      follower,
+      nowMs: this.#o.nowMs,
+      signal,
+      adopt: (state) => {
+        this.#state = state
+      },
+    }).finally(() => {
+      this.#rebuilding = null
+    })
+    return this.#rebuilding
+  }
+
+  /** An empty state with the settings of the service. */
+  create(recall: Recall): State {
+    const { horizonMs, skewMs, serviceTargetMs, shortAbandonMs } = this.#o.config.state
+    const serviceLevel = { targetMs: serviceTargetMs, shortAbandonMs }
+    return createState({ horizonMs, skewMs, stored: true, recall, serviceLevel: () => serviceLevel })
+  }
+
+  #restore(meta: StateMeta): void {
+    this.#state.resume(meta)
+    let unreadable = 0
+    for (const chunk of this.#o.rows.unfrozen()) if (!this.#state.restore(chunk)) unreadable++
+    if (unreadable > 0)
+      this.#o.warn(
+        'state.unreadable',
+        `${unreadable} rows of state.db cannot be read; \`trunkline state rebuild\` makes them anew from the log`,
+      )
+  }
+}
+
+export function metaOf(state: State, position: number): StateMeta {
+  const { newestAtMs, completeSinceMs } = state
+  return { position, newestAtMs, completeSinceMs }
+}
