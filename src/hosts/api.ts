@@ -28,6 +28,8 @@ export type ApiOptions = {
   readonly findings: Findings
 }
 
+/** Codes of requests that are right, only not now. */
+const TRY_AGAIN: ReadonlySet<string> = new Set(['service.stopping', 'state.too_many_listeners'])
 const MAX_LIMIT = 1000
 /** A list that filters on outcomes looks at most at so many events a call; the cursor goes on from there. */
 const MAX_SCANNED = 20_000
@@ -36,7 +38,7 @@ export function api(o: ApiOptions): Hono {
   const app = new Hono()
   app.onError((error, c) => {
     if (error instanceof TrunklineError) {
-      const status = error.code.endsWith('.unknown') ? 404 : 400
+      const status = error.code.endsWith('.unknown') ? 404 : TRY_AGAIN.has(error.code) ? 503 : 400
       return c.json({ code: error.code, message: error.message, hint: error.hint }, status)
     }
     return c.json(

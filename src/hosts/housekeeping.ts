@@ -6,6 +6,7 @@ import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import { systemClock } from './clock.ts'
+import type { StateKeeper } from './state-keeper.ts'
 
 const HOUSEKEEPING_MS = 1_000
 const WARN_AT = 0.8
@@ -16,6 +17,8 @@ export async function housekeep(o: {
   log: Log
   ledger: Ledger
   routes: ReadonlyMap<string, Route>
+  /** Null where no state is kept. */
+  state: StateKeeper | null
   logger: Logger
   signal: AbortSignal
 }): Promise<void> {
@@ -46,23 +49,52 @@ export async function housekeep(o: {
   }
 }
 
+type Releasing = {
+  readonly config: Config
+  readonly log: Log
+  readonly ledger: Ledger
+  readonly routes: ReadonlyMap<string, Route>
+  readonly state: StateKeeper | null
+  readonly logger: Logger
+}
+
 /**
- * Tells the log what every route has settled. Where that frees a whole segment, the ledger goes to disk first: after a
- * power cut it must not be older than what retention has taken.
+ * Tells the log what every route has settled and the state has stored. Where that frees a whole segment, ledger and state go to
+ * disk first: after a power cut they must not be older than what retention has taken.
  */
-function releaseSettled(o: { log: Log; ledger: Ledger; routes: ReadonlyMap<string, Route>; logger: Logger }, released: number): number {
-  const { log, ledger, routes, logger } = o
-  const needed = Math.min(log.events.nextSeq, ...[...routes.values()].map((r) => r.neededSeq))
-  const oldest = log.events.segments[0]
-  const frees = oldest !== undefined && oldest.firstSeq + oldest.count <= needed
+function releaseSettled(o: Releasing, released: number): number {
+  const { log, ledger, routes, state, logger } = o
+  const settled = Math.min(log.events.nextSeq, ...[...routes.values()].map((r) => r.neededSeq), state?.storedSeq ?? Infinity)
   try {
-    if (frees && needed !== released) ledger.sync()
+    if (state !== null && wantsNewBase(o, state, settled)) state.rebase()
+    const needed = Math.min(settled, state?.neededSeq ?? Infinity)
+    if (needed !== released && endOfOldest(log) <= needed) {
+      ledger.sync()
+      state?.sync()
+    }
+    log.release(needed)
+    return needed
   } catch (error) {
     logger.warn({ code: 'ledger.not_synced' }, `nothing is released from the log: ${(error as Error).message}`)
     return released
   }
-  log.release(needed)
-  return needed
+}
+
+/** The base of the state moves as seldom as can be, so that a rebuild has much of the log to go by: when the oldest segment must soon go. */
+function wantsNewBase({ config, log }: Releasing, state: StateKeeper, settled: number): boolean {
+  const end = endOfOldest(log)
+  if (end > settled || end <= state.neededSeq) return false
+  const oldest = log.events.segments[0]
+  return (
+    log.totalBytes > config.log.maxBytes / 2 ||
+    (oldest !== undefined && systemClock.nowMs() - oldest.maxReceivedAtMs > config.log.maxAgeMs / 2)
+  )
+}
+
+/** First record after the oldest segment. */
+function endOfOldest(log: Log): number {
+  const oldest = log.events.segments[0]
+  return oldest === undefined ? Infinity : oldest.firstSeq + oldest.count
 }
 
 async function expireBacklogs(o: { config: Config; log: Log; routes: ReadonlyMap<string, Route> }): Promise<void> {

@@ -4,9 +4,11 @@ import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import type { Source } from '../sources/source.ts'
+import type { State } from '../state/state.ts'
 import type { GapBook } from './gap-book.ts'
 import type { Intake } from './intake.ts'
 import type { LogFollower } from './log-follower.ts'
+import type { StateChanges } from './state-changes.ts'
 import type { Validation } from './validation.ts'
 
 export function metrics(facts: {
@@ -20,6 +22,8 @@ export function metrics(facts: {
   readonly gaps: GapBook
   readonly sources: readonly Source[]
   readonly nowMs: () => number
+  /** Null where no state is kept. */
+  readonly state: { readonly state: () => State; readonly changes: StateChanges } | null
 }): () => Promise<string> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -107,6 +111,28 @@ export function metrics(facts: {
   gauge('trunkline_drift_lag_events', 'Records of the log that the drift report has not seen yet.', [], (g) =>
     g.set(facts.follower.lagEvents),
   )
+  if (facts.state !== null) {
+    const { state, changes } = facts.state
+    gauge('trunkline_state_lag_events', 'Records of the log that are not part of the state yet.', [], (g) =>
+      g.set(facts.follower.lagEvents),
+    )
+    gauge('trunkline_state_entities', 'Conversations and agents in memory.', ['kind'], (g) => {
+      const { conversations, agents } = state().stats
+      g.set({ kind: 'conversation' }, conversations)
+      g.set({ kind: 'agent' }, agents)
+    })
+    counter('trunkline_state_facts_total', 'Facts of events since start, by what became of them.', ['result'], (c) => {
+      const { applied, repeated, tooLate, ahead } = state().stats
+      for (const [result, count] of Object.entries({ applied, repeated, too_late: tooLate, ahead })) c.inc({ result }, count)
+    })
+    counter('trunkline_state_left_memory_total', 'Entities that left the memory since start, by why.', ['why'], (c) => {
+      const { frozen, evicted, lost } = state().stats
+      for (const [why, count] of Object.entries({ frozen, evicted, lost })) c.inc({ why }, count)
+    })
+    gauge('trunkline_state_gave_up', 'Conversations in memory with more facts than are kept.', [], (g) => g.set(state().stats.gaveUp))
+    gauge('trunkline_state_unwritten', 'Entities that have changed since they were stored.', [], (g) => g.set(state().stats.unwritten))
+    gauge('trunkline_state_listeners', 'Who listens to changes.', [], (g) => g.set(changes.listeners))
+  }
   gauge('trunkline_source_gaps', 'Gaps of sources on record.', [], (g) => g.set(facts.gaps.count))
   gauge('trunkline_source_gap_seconds', 'Length of the gaps of sources together.', [], (g) => g.set(facts.gaps.lostMs / 1000))
   gauge('trunkline_source_connected', '1 while all that a source is asked for can come, 0 while some of it is missed.', ['source'], (g) => {

@@ -17,6 +17,7 @@ import { Log } from '../log/log.ts'
 import { describeFindings } from '../pipeline/validate.ts'
 import { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
+import { StateRows } from '../stores/state-rows.ts'
 import { Access, hashToken, isLoopback, readOrMakeToken } from './access.ts'
 import { sendError } from './answer.ts'
 import { api } from './api.ts'
@@ -37,6 +38,9 @@ import { page } from './page.ts'
 import { explainFull, reportRecovery, reportSlowStop, warnOfLeftRoutes } from './reports.ts'
 import { playCalls } from './simulated-calls.ts'
 import { schemaApi } from './schema-api.ts'
+import { halfHourOf, stateApi } from './state-api.ts'
+import { StateChanges } from './state-changes.ts'
+import { StateKeeper } from './state-keeper.ts'
 import { stats } from './stats.ts'
 import { Validation } from './validation.ts'
 import { VERSION } from './version.ts'
@@ -117,6 +121,9 @@ async function run(
   const ledgerIsNew = !existsSync(ledgerFile)
   const ledger = new Ledger(ledgerFile)
   opened.push(() => ledger.close())
+  const warn = (code: string, message: string): void => logger.warn({ code }, message)
+  const stateRows = config.state.enabled ? new StateRows({ path: join(config.dataDir, 'state.db'), warn }) : null
+  opened.push(() => stateRows?.close())
   const log = await Log.open({
     dataDir: config.dataDir,
     logId: dataDir.logId,
@@ -128,7 +135,7 @@ async function run(
     dedupeWindowMs: config.dedupe.windowMs,
     maxBodyBytes: config.http.maxBodyBytes,
     orgId: config.genesys.orgId,
-    minNextSeq: ledger.seenThroughSeq() + 1,
+    minNextSeq: Math.max(ledger.seenThroughSeq() + 1, stateRows?.meta?.position ?? 1),
     ...(options.keysInMemory === undefined ? {} : { keysInMemory: options.keysInMemory }),
     onFatal: (error) => fatal.reject(error),
   })
@@ -140,7 +147,6 @@ async function run(
       'the log holds events, but ledger.db was missing: progress and dead letters are gone, and each route begins anew as its `from` says',
     )
 
-  const warn = (code: string, message: string): void => logger.warn({ code }, message)
   const info = (message: string): void => logger.info(message)
   const flags = new Flags(sqliteFlags(ledger, warn))
   const validation = await Validation.open({ schemas: config.schemas, flags, warn })
@@ -158,9 +164,10 @@ async function run(
   }
   warnOfLeftRoutes(ledger, routes, log, logger)
   const stopping = new AbortController()
+  const keeper = stateRows === null ? null : new StateKeeper({ config, rows: stateRows, log: log.events, nowMs: clock.nowMs, warn })
   const follower = new LogFollower({
     log: log.events,
-    folds: [driftFold(ledger, validation, warn)],
+    folds: [driftFold(ledger, validation, warn), ...(keeper === null ? [] : [keeper])],
     clock,
     tickMs: () => performance.now(),
     warn,
@@ -170,6 +177,15 @@ async function run(
     for (const route of routes.values()) route.wake()
     follower.wake()
   })
+
+  const kept =
+    keeper === null
+      ? null
+      : {
+          state: () => keeper.state,
+          changes: new StateChanges({ state: () => keeper.state, clock, intervalOf: halfHourOf, signal: stopping.signal }),
+          rebuild: () => keeper.rebuild(follower, stopping.signal),
+        }
 
   let ready = true
   const intake = new Intake({
@@ -187,7 +203,21 @@ async function run(
     nowMs: clock.nowMs,
     findings: (event) => describeFindings(validation.assess(event)),
     ready: () => ({ ok: ready, reasons: ready ? [] : ['stopping'] }),
-    stats: () => stats({ config, mode, log, ledger, intake, routes, follower, gaps, genesys, startedAtMs, nowMs: clock.nowMs() }),
+    stats: () =>
+      stats({
+        config,
+        mode,
+        log,
+        ledger,
+        intake,
+        routes,
+        follower,
+        gaps,
+        state: keeper?.state ?? null,
+        genesys,
+        startedAtMs,
+        nowMs: clock.nowMs(),
+      }),
     metrics: metrics({
       log,
       ledger,
@@ -199,6 +229,7 @@ async function run(
       gaps,
       sources: genesys.sources,
       nowMs: clock.nowMs,
+      state: kept,
     }),
     page: () =>
       page({
@@ -228,6 +259,7 @@ async function run(
     nowMs: clock.nowMs,
   })
   gapsApi(app, gaps, () => genesys.openGaps())
+  stateApi(app, { kept, lagEvents: () => follower.lagEvents, names: genesys.directory, nowMs: clock.nowMs })
   schemaApi(app, {
     registry: validation.registry,
     problems: validation.problems,
@@ -251,7 +283,7 @@ async function run(
   url.value = await listen(server, config.http.host, config.http.port)
 
   await genesys.startSources()
-  const background = [follower.run(), housekeep({ config, log, ledger, routes, logger, signal: stopping.signal })]
+  const background = [follower.run(), housekeep({ config, log, ledger, routes, state: keeper, logger, signal: stopping.signal })]
   if (options.simulate) background.push(playCalls(log, stopping.signal))
   logger.info({ url: url.value, mode, routes: [...routes.keys()], dataDir: config.dataDir, version: VERSION }, 'ready')
 
@@ -266,6 +298,7 @@ async function run(
     server.closeIdleConnections()
     await genesys.stop()
     await Promise.all(background)
+    await keeper?.close()
     unsubscribe()
     const drainMs = options.drainMs ?? DRAIN_MS[mode]
     await Promise.all([...routes.values()].map((route) => route.stop(drainMs)))

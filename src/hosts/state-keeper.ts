@@ -37,7 +37,7 @@ export class StateKeeper implements Fold {
     return this.#state
   }
 
-  /** The oldest record that the log must keep: what is before is in the base, and stored. */
+  /** The oldest record that the log must keep: what is before is in the base. */
   get neededSeq(): number {
     return this.#o.rows.base?.position ?? 1
   }
@@ -47,20 +47,18 @@ export class StateKeeper implements Fold {
     return this.#o.rows.meta?.position ?? 1
   }
 
-  load(): number | null {
-    const { rows, log, warn } = this.#o
-    const { meta } = rows
-    if (meta !== null && meta.position > log.nextSeq) {
-      warn('state.ahead', `the state is made of events up to ${meta.position}, the log ends before; it is made anew from the log`)
-      rows.clear()
-    }
+  load(): number {
+    const { rows, log, nowMs } = this.#o
     rows.forgetMade()
-    const from = rows.meta?.position ?? 1
-    if (rows.meta !== null) this.#restore(rows.meta)
+    const { meta } = rows
+    if (meta !== null) this.#restore(meta)
+    const position = Math.max(meta?.position ?? 1, log.firstSeq)
     // What left the log unseen is missing from the figures up to then.
-    if (from < log.firstSeq)
-      this.#state.resume({ newestAtMs: -Infinity, completeSinceMs: log.segments[0]?.minReceivedAtMs ?? this.#o.nowMs() })
-    return rows.meta === null ? null : from
+    if (position > (meta?.position ?? 1))
+      this.#state.resume({ newestAtMs: -Infinity, completeSinceMs: log.segments[0]?.minReceivedAtMs ?? nowMs() })
+    if (meta === null || position > meta.position) rows.write([], metaOf(this.#state, position))
+    if (this.neededSeq < log.firstSeq || rows.base === null) rows.rebase()
+    return meta?.position ?? position
   }
 
   fold(event: Event, body: unknown): void {
@@ -78,7 +76,7 @@ export class StateKeeper implements Fold {
   /** The base moves up to what is stored. */
   rebase(): void {
     // A rebuild reads from the base that it began with.
-    if (this.#rebuilding === null && this.storedSeq > 1) this.#o.rows.rebase()
+    if (this.#rebuilding === null) this.#o.rows.rebase()
   }
 
   sync(): void {
@@ -101,6 +99,12 @@ export class StateKeeper implements Fold {
       this.#rebuilding = null
     })
     return this.#rebuilding
+  }
+
+  /** After the follower has ended. */
+  async close(): Promise<void> {
+    await this.#rebuilding?.catch(() => undefined)
+    this.#o.rows.close()
   }
 
   /** An empty state with the settings of the service. */

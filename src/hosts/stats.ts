@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
+import type { State } from '../state/state.ts'
 import type { GapBook } from './gap-book.ts'
 import type { Genesys } from './genesys.ts'
 import type { Intake } from './intake.ts'
@@ -18,6 +19,8 @@ export function stats(o: {
   routes: ReadonlyMap<string, Route>
   follower: LogFollower
   gaps: GapBook
+  /** Null where no state is kept. */
+  state: State | null
   genesys: Genesys
   startedAtMs: number
   nowMs: number
@@ -40,6 +43,7 @@ export function stats(o: {
       recovery: log.recovery,
     },
     drift: { lagEvents: o.follower.lagEvents, unseenEvents: o.follower.unseenEvents },
+    state: o.state === null ? null : { lagEvents: o.follower.lagEvents, newestAtMs: instantOf(o.state.newestAtMs), ...o.state.stats },
     gaps: { records: o.gaps.count, lostMs: o.gaps.lostMs, open: o.genesys.openGaps().length },
     sources: o.genesys.status(),
     quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },
@@ -51,3 +55,6 @@ export function stats(o: {
     ),
   }
 }
+
+/** Null while nothing has happened. */
+const instantOf = (atMs: number): number | null => (Number.isFinite(atMs) ? atMs : null)

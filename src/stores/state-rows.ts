@@ -64,7 +64,7 @@ export class StateRows {
     return this.#metaOf('live')
   }
 
-  /** Where a rebuild begins; null is the beginning of all. */
+  /** Where a rebuild begins. */
   get base(): StateMeta | null {
     return this.#metaOf('base')
   }
@@ -154,13 +154,6 @@ export class StateRows {
       this.#run(`INSERT OR REPLACE INTO rows (${COLUMNS}) SELECT ${COLUMNS} FROM made`)
       this.#run('DELETE FROM made')
       this.#putMeta('live', meta)
-    })
-  }
-
-  /** Forgets everything: the state begins anew. */
-  clear(): void {
-    this.#atomically(() => {
-      for (const table of ['rows', 'before', 'made', 'meta']) this.#run(`DELETE FROM ${table}`)
     })
   }
 

@@ -51,7 +51,10 @@ export function receiver(source: string): (emission: Emission) => Event {
 }
 
 /** The truth, and the state as of the same instant, in the same words: to be compared whole. */
-export function sideBySide(state: State, truth: Truth): { readonly state: object; readonly truth: object } {
+export function sideBySide(
+  state: Pick<State, 'conversation' | 'agents' | 'queues'>,
+  truth: Truth,
+): { readonly state: object; readonly truth: object } {
   const { atMs } = truth
   const agents = new Map(state.agents(atMs).map((agent) => [agent.userId, agent]))
   const queues = new Map(state.queues(atMs, { fromMs: 0, toMs: Infinity }).map((queue) => [queue.queueId, queue]))
