@@ -34,7 +34,7 @@ export interface Client {
   call(method: 'GET' | 'POST' | 'PUT', path: string, call?: Call): Promise<Answer>
   /** The JSON of a 2xx answer; rejects with the service's own problem otherwise. */
   get(path: string, query?: Query, signal?: AbortSignal): Promise<unknown>
-  post(path: string, value: unknown): Promise<unknown>
+  post(path: string, value: unknown, timeoutMs?: number): Promise<unknown>
   put(path: string, value: unknown): Promise<unknown>
 }
 
@@ -62,8 +62,9 @@ export function clientOf(io: Io, options: ClientOptions): Client {
     async get(path, query = {}, signal) {
       return successOf(await client.call('GET', `${path}${queryText(query)}`, signal === undefined ? {} : { signal }), url)
     },
-    async post(path, value) {
-      return successOf(await client.call('POST', path, { body: jsonBody(value) }), url)
+    async post(path, value, timeoutMs) {
+      const call = { body: jsonBody(value), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+      return successOf(await client.call('POST', path, call), url)
     },
     async put(path, value) {
       return successOf(await client.call('PUT', path, { body: jsonBody(value) }), url)

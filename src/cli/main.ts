@@ -24,6 +24,7 @@ import { schemasCommand } from './verbs/schemas.ts'
 import { sendCommand } from './verbs/send.ts'
 import { simulateCommand } from './verbs/simulate.ts'
 import { startCommand } from './verbs/start.ts'
+import { stateCommand } from './verbs/state.ts'
 import { tailCommand } from './verbs/tail.ts'
 import { testCommand } from './verbs/test.ts'
 import { topicsCommand } from './verbs/topics.ts'
@@ -96,6 +97,7 @@ function programOf(context: Context): Command {
     (context: Context) => schemasCommand(context, connect),
     topicsCommand,
     queuesCommand,
+    stateCommand,
     genesysCommand,
     configCommand,
     testCommand,

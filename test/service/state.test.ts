@@ -38,7 +38,7 @@ async function rebuild(service: Running): Promise<Rebuilt> {
 }
 
 test('30 s out of order and 5 % twice: state equals truth, after a restart too, and equals itself rebuilt', async (t) => {
-  assert.ok(day.distinct > 8_000 && day.duplicates > 300 && day.truth.conversations.some(({ endedAtMs }) => endedAtMs === null))
+  assert.ok(day.distinct > 4_000 && day.duplicates > 150 && day.truth.conversations.some(({ endedAtMs }) => endedAtMs === null))
   const dir = folder(t)
   const service = await running(t, { dir })
   await sendAll(service, day.requests)
