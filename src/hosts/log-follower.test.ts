@@ -4,6 +4,7 @@ import type { Event } from '../event/event.ts'
 import type { LogReader } from '../log/reader.ts'
 import { eventOf, eventsOf } from '../testing/event-of.ts'
 import { MemoryLog } from '../testing/route-harness.ts'
+import type { Clock } from '../pipeline/clock.ts'
 import { virtualClock } from '../testing/virtual-clock.ts'
 import { type Fold, LogFollower } from './log-follower.ts'
 
@@ -33,13 +34,17 @@ function listing(disk: Disk, each: (event: Event) => void = () => {}): Fold & { 
 }
 
 function following(log: LogReader, ...folds: readonly Fold[]) {
+  return followingAt(log, virtualClock(), () => 0, folds)
+}
+
+function followingAt(log: LogReader, clock: Clock, tickMs: () => number, folds: readonly Fold[]) {
   const ended = new AbortController()
   const warnings: string[] = []
   const follower = new LogFollower({
     log,
     folds,
-    clock: virtualClock(),
-    tickMs: () => 0,
+    clock,
+    tickMs,
     warn: (code) => warnings.push(code),
     signal: ended.signal,
   })
@@ -183,4 +188,23 @@ test('between two reads: everything before the position has been folded, and not
     follower.between(list, async () => 1),
     { code: 'service.stopping' },
   )
+})
+
+test('a stop that comes while it rests ends it, and not after the next idle minute', async () => {
+  const log = new MemoryLog()
+  log.append(eventsOf(3))
+  const rests: (() => void)[] = []
+  // Only rests that are given back by hand; an idle wait would never end.
+  const clock: Clock = { nowMs: () => 0, wait: () => new Promise((resolve) => rests.push(resolve)) }
+  let ticks = 0
+  const list = listing(emptyDisk())
+  const { follower, stop } = followingAt(log.reader, clock, () => (ticks += 10), [list])
+  for (let i = 0; i < 1_000 && rests.length === 0; i++) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(follower.lagEvents, 0)
+  // The rest after the read that found nothing.
+  rests.shift()!()
+  for (let i = 0; i < 1_000 && rests.length === 0; i++) await new Promise((resolve) => setImmediate(resolve))
+  const stopped = stop()
+  rests.shift()!()
+  await stopped
 })

@@ -191,7 +191,8 @@ export class LogFollower {
   }
 
   async #sleep(ms: number): Promise<void> {
-    if (this.#position < this.#o.log.nextSeq || this.#visits.length > 0) return
+    // It may have ended during the rest before: a signal tells nobody twice.
+    if (this.#o.signal.aborted || this.#position < this.#o.log.nextSeq || this.#visits.length > 0) return
     const done = new AbortController()
     const over = (): void => done.abort()
     this.#wake = over
