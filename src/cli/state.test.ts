@@ -55,7 +55,7 @@ test('state conversations ID: one conversation, in words; --json is what the ser
     closedBy: 'customer.end',
     startedAtMs: AT,
     endedAtMs: AT + 90_000,
-    queueVisits: [{ queueId: 'q', outcome: 'ANSWERED', waitMs: 4_200 }],
+    queueVisits: [{ queueId: 'q', outcome: 'ANSWERED', leftAtMs: AT + 4_200, waitMs: 4_200 }],
     agentLegs: [{ userId: 'u', state: 'TERMINATED', talkMs: 61_000, holdMs: 0, acwMs: 5_000 }],
     attributes: { 'a\nb': 'v\u202e' },
   }

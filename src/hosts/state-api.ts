@@ -56,7 +56,8 @@ export function stateApi(app: Hono, o: StateApiOptions): void {
     const { state, asOfMs, about } = asked(new Params(c.req.query(), ['asOf']))
     const id = c.req.param('id')
     const conversation = state.conversation(id, asOfMs)
-    if (conversation === null) throw unknown('conversation', id, 'It may not have begun then, or be older than the state goes back.')
+    if (conversation === null)
+      throw unknown('conversation.unknown', id, 'It may not have begun then, or be older than the state goes back.')
     return c.json({ ...about, conversation })
   })
   app.get('/v1/agents', (c) => {
@@ -67,7 +68,7 @@ export function stateApi(app: Hono, o: StateApiOptions): void {
     const { state, asOfMs, about } = asked(new Params(c.req.query(), ['asOf']))
     const id = c.req.param('id')
     const agent = state.agent(id, asOfMs)
-    if (agent === null) throw unknown('agent', id, 'No event was about this user yet.')
+    if (agent === null) throw unknown('agent.unknown', id, 'No event was about this user yet.')
     return c.json({ ...about, agent: { ...agent, name: nameOf('users', id) } })
   })
   app.get('/v1/queues', (c) => {
@@ -91,6 +92,6 @@ export function stateApi(app: Hono, o: StateApiOptions): void {
   })
 }
 
-function unknown(what: 'conversation' | 'agent', id: string, hint: string): TrunklineError {
-  return new TrunklineError(`${what}.unknown`, `no event of the ${what} ${JSON.stringify(id.slice(0, 100))} is part of the state`, hint)
+function unknown(code: 'conversation.unknown' | 'agent.unknown', id: string, hint: string): TrunklineError {
+  return new TrunklineError(code, `nothing of ${JSON.stringify(id.slice(0, 100))} is part of the state`, hint)
 }

@@ -94,11 +94,11 @@ async function showConversation(context: Context, id: string, options: Options):
   field('started', instant(numberOf(one, 'startedAtMs')))
   field('ended', instant(numberOf(one, 'endedAtMs')))
   field('wrap-up', textOf(one, 'wrapupCode'))
-  for (const visit of listOf(one, 'queueVisits'))
-    field(
-      'queue',
-      `${textOf(visit, 'queueId') ?? '?'}  ${textOf(visit, 'outcome') ?? 'waiting'} after ${duration(numberOf(visit, 'waitMs'))}`,
-    )
+  for (const visit of listOf(one, 'queueVisits')) {
+    const outcome = textOf(visit, 'outcome')
+    const left = numberOf(visit, 'leftAtMs') === null ? 'waiting for' : `${outcome ?? 'left'} after`
+    field('queue', `${textOf(visit, 'queueId') ?? '?'}  ${left} ${duration(numberOf(visit, 'waitMs'))}`)
+  }
   for (const leg of listOf(one, 'agentLegs')) {
     const times = (['talk', 'hold', 'acw'] as const).map((what) => `${what} ${duration(numberOf(leg, `${what}Ms`))}`).join(', ')
     field('agent', `${textOf(leg, 'userId') ?? '?'}  ${textOf(leg, 'state') ?? ''}: ${times}`)
