@@ -3,17 +3,24 @@
  * bodies: microseconds of the processor an event, the median and the best of the rounds, for making facts and for applying them, for writing rows every so often, for the figures of all
  * queues; bytes that a conversation takes open and packed; and the same with ten million keys that were seen before.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Event } from '../src/event/event.ts'
 import type { Fact } from '../src/state/fact.ts'
 import { factsOf } from '../src/state/facts-of.ts'
 import { createState } from '../src/state/folded-state.ts'
 import type { State } from '../src/state/state.ts'
 import { receiver } from '../src/testing/simulated-state.ts'
+import { StateRows } from '../src/stores/state-rows.ts'
 import { simulation } from '../src/simulator/model/simulation.ts'
 
 const EVENTS = 150_000
 const ROUNDS = 7
 const COMMIT_EVERY = 10_000
+/** As the service does when events come fast. */
+const STORE_EVERY = 2_000
+let longestMs = 0
 const keys = Number(process.argv[2] ?? 10_000_000)
 
 type Input = { readonly event: Event; readonly body: unknown }
@@ -27,6 +34,9 @@ line(`factsOf                              ${us(() => inputs.forEach(({ event, b
 line(`factsOf + apply                      ${us(() => foldAll(createState()))} us/event`)
 line(`apply alone                          ${us(() => applyAll(createState()))} us/event`)
 line(`factsOf + apply + rows every ${COMMIT_EVERY}   ${us(() => foldAll(createState({ stored: true }), true))} us/event`)
+
+line(`... + rows in SQLite every ${STORE_EVERY}       ${us(() => foldInto(STORE_EVERY))} us/event`)
+line(`    the longest store of the last round ${longestMs.toFixed(0)} ms`)
 
 const state = createState()
 applyAll(state)
@@ -45,6 +55,30 @@ function foldAll(state: State, write = false): void {
     if (write && i % COMMIT_EVERY === 0) commit(state)
   }
   if (write) commit(state)
+}
+
+/** As the service does it. */
+function foldInto(every: number): void {
+  const dir = mkdtempSync(join(tmpdir(), 'trunkline-state-'))
+  const rows = new StateRows({ path: join(dir, 'state.db'), warn: line })
+  const state = createState({ stored: true, recall: (kind, id) => rows.chunk(kind, id) })
+  longestMs = 0
+  const store = (position: number): void => {
+    const beganAtMs = performance.now()
+    state.tidy()
+    const unwritten = state.rows(Infinity)
+    rows.write(unwritten, { position, newestAtMs: state.newestAtMs, completeSinceMs: state.completeSinceMs })
+    state.written(unwritten)
+    longestMs = Math.max(longestMs, performance.now() - beganAtMs)
+  }
+  for (let i = 0; i < inputs.length; i++) {
+    const { event, body } = inputs[i]!
+    state.apply(factsOf(event, body), event.receivedAtMs)
+    if (i % every === every - 1) store(i)
+  }
+  store(inputs.length)
+  rows.close()
+  rmSync(dir, { recursive: true })
 }
 
 function commit(state: State): void {

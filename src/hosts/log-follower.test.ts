@@ -162,6 +162,19 @@ test('a store that fails is tried again, and hinders no other', async () => {
   assert.deepEqual([disk.position, warnings], [6, ['follower.not_stored']])
 })
 
+test('a fold that is full is stored before its time, alone', async () => {
+  const log = new MemoryLog()
+  log.append(eventsOf(200))
+  const [disk, other] = [emptyDisk(), emptyDisk()]
+  const full = Object.assign(listing(disk), { isFull: true })
+  const { follower, stop } = following(log.reader, full, listing(other))
+  await caughtUp(follower)
+  for (let i = 0; i < 100 && disk.position === null; i++) await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([disk.position, other.position], [201, null])
+  await stop()
+  assert.equal(other.position, 201)
+})
+
 test('between two reads: everything before the position has been folded, and nothing is while it lasts', async () => {
   const log = new MemoryLog()
   log.append(eventsOf(300))

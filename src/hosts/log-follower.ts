@@ -13,6 +13,8 @@ import { bodyOf } from '../schema/assess.ts'
 /** What is made of all events. */
 export interface Fold {
   readonly name: string
+  /** So much has come together that it should be stored now. */
+  readonly isFull?: boolean
   /** The record to go on with; null begins with the oldest. */
   load(): number | null
   /** Takes one event, no repetitions; its body is parsed. One that throws is counted as unseen. */
@@ -108,7 +110,8 @@ export class LogFollower {
         await clock.wait(RETRY_MS, signal)
         continue
       }
-      if (this.#dirty && clock.nowMs() - this.#storedAtMs >= STORE_EVERY_MS) this.#store()
+      const isTime = clock.nowMs() - this.#storedAtMs >= STORE_EVERY_MS
+      this.#store(isTime ? () => true : ({ isFull }) => isFull === true)
       owedMs += (this.#o.tickMs() - beganAtMs) * REST
       if (owedMs >= MIN_REST_MS) {
         await clock.wait(owedMs, signal)
@@ -118,7 +121,7 @@ export class LogFollower {
     }
     this.#ended = true
     for (const { refuse } of this.#visits) refuse()
-    if (this.#dirty) this.#store()
+    this.#store(() => true)
   }
 
   get #position(): number {
@@ -173,10 +176,10 @@ export class LogFollower {
     }
   }
 
-  #store(): void {
-    this.#storedAtMs = this.#o.clock.nowMs()
+  #store(which: (fold: Fold) => boolean): void {
+    if (this.#following.every(({ fold }) => which(fold))) this.#storedAtMs = this.#o.clock.nowMs()
     for (const following of this.#following) {
-      if (!following.dirty) continue
+      if (!following.dirty || !which(following.fold)) continue
       try {
         following.fold.store(following.position)
         following.dirty = false

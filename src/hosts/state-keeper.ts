@@ -22,10 +22,14 @@ export type StateKeeperOptions = {
   readonly warn: (code: string, message: string) => void
 }
 
+/** So many events are at most folded before they are stored: that bounds how long storing takes, and what memory has to keep. */
+const STORE_EVERY_EVENTS = 2_000
+
 export class StateKeeper implements Fold {
   readonly name = 'the state'
   readonly #o: StateKeeperOptions
   #state: State
+  #foldedSinceStored = 0
   #rebuilding: Promise<Rebuilt> | null = null
 
   constructor(options: StateKeeperOptions) {
@@ -61,11 +65,18 @@ export class StateKeeper implements Fold {
     return meta?.position ?? position
   }
 
+  get isFull(): boolean {
+    return this.#foldedSinceStored >= STORE_EVERY_EVENTS
+  }
+
   fold(event: Event, body: unknown): void {
+    this.#foldedSinceStored++
     this.#state.apply(factsOf(event, body), event.receivedAtMs)
   }
 
   store(position: number): void {
+    // Also when it fails: then it is tried again in its time.
+    this.#foldedSinceStored = 0
     const state = this.#state
     state.tidy()
     const rows = state.rows(Infinity)
