@@ -7,6 +7,8 @@
  *            so the base is `before`, and for the rest `rows`. It is where a rebuild begins.
  *   made     the rows of a rebuild that is under way
  *
+ * Bases are numbered; a row whose `based` is the current one has been put into `before` already, which is most rows that change.
+ *
  * Frozen rows are kept so long after the newest fact, and so many of them at most.
  */
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
@@ -37,11 +39,11 @@ const SHAPE = 'kind TEXT NOT NULL, id TEXT NOT NULL, chunk TEXT, started_at INTE
 const COLUMNS = 'kind, id, chunk, started_at, ended_at, newest_at, frozen'
 
 const TABLES = `
-  CREATE TABLE rows (${SHAPE}, PRIMARY KEY (kind, id));
+  CREATE TABLE rows (${SHAPE}, based INTEGER NOT NULL, PRIMARY KEY (kind, id));
   CREATE INDEX rows_frozen ON rows (newest_at) WHERE frozen = 1;
   CREATE TABLE before (${SHAPE}, PRIMARY KEY (kind, id));
   CREATE TABLE made (${SHAPE}, PRIMARY KEY (kind, id));
-  CREATE TABLE meta (name TEXT PRIMARY KEY, position INTEGER NOT NULL, newest_at INTEGER, complete_since INTEGER);
+  CREATE TABLE meta (name TEXT PRIMARY KEY, position INTEGER NOT NULL, newest_at INTEGER, complete_since INTEGER, based INTEGER);
   PRAGMA user_version = ${VERSION};`
 
 /** Puts the row as it is into `before`, unless an older one of it is there. */
@@ -53,10 +55,12 @@ export class StateRows {
   readonly #db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   #sinceTrimmed = 0
+  #based: number
 
   constructor(options: StateRowsOptions) {
     this.#options = options
     this.#db = openedOrAnew(options)
+    this.#based = Number(this.#prepare(`SELECT based FROM meta WHERE name = 'base'`).get()?.['based'] ?? 1)
   }
 
   /** Null when nothing has been stored yet. */
@@ -83,8 +87,9 @@ export class StateRows {
   write(rows: readonly Row[], meta: StateMeta): void {
     this.#atomically(() => {
       for (const row of rows) {
+        if (this.#update(row)) continue
         this.#run(REMEMBER, row.kind, row.id)
-        this.#put('rows', row)
+        this.#run(`INSERT OR REPLACE INTO rows (${COLUMNS}, based) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, ...valuesOf(row), this.#based)
       }
       this.#putMeta('live', meta)
     })
@@ -96,12 +101,16 @@ export class StateRows {
 
   /** From now on a rebuild begins with what is stored now. */
   rebase(): void {
+    const based = this.#based + 1
     this.#atomically(() => {
       this.#run('DELETE FROM before')
       this.#run(
-        `INSERT OR REPLACE INTO meta (name, position, newest_at, complete_since) SELECT 'base', position, newest_at, complete_since FROM meta WHERE name = 'live'`,
+        `INSERT OR REPLACE INTO meta (name, position, newest_at, complete_since, based)
+         SELECT 'base', position, newest_at, complete_since, ? FROM meta WHERE name = 'live'`,
+        based,
       )
     })
+    this.#based = based
   }
 
   /** What is committed outlives a power cut when this returns. */
@@ -134,7 +143,7 @@ export class StateRows {
 
   make(rows: readonly Row[]): void {
     this.#atomically(() => {
-      for (const row of rows) this.#put('made', row)
+      for (const row of rows) this.#run(`INSERT OR REPLACE INTO made (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)`, ...valuesOf(row))
     })
   }
 
@@ -146,12 +155,12 @@ export class StateRows {
   adopt(meta: StateMeta): void {
     this.#atomically(() => {
       this.#run('DELETE FROM rows WHERE EXISTS (SELECT 1 FROM before b WHERE b.kind = rows.kind AND b.id = rows.id)')
-      this.#run(`INSERT INTO rows (${COLUMNS}) SELECT ${COLUMNS} FROM before WHERE chunk IS NOT NULL`)
+      this.#run(`INSERT INTO rows (${COLUMNS}, based) SELECT ${COLUMNS}, ? FROM before WHERE chunk IS NOT NULL`, this.#based)
       this.#run(
         `INSERT OR IGNORE INTO before (${COLUMNS}) SELECT m.kind, m.id, r.chunk, r.started_at, r.ended_at, r.newest_at, r.frozen
          FROM made m LEFT JOIN rows r ON r.kind = m.kind AND r.id = m.id`,
       )
-      this.#run(`INSERT OR REPLACE INTO rows (${COLUMNS}) SELECT ${COLUMNS} FROM made`)
+      this.#run(`INSERT OR REPLACE INTO rows (${COLUMNS}, based) SELECT ${COLUMNS}, ? FROM made`, this.#based)
       this.#run('DELETE FROM made')
       this.#putMeta('live', meta)
     })
@@ -170,9 +179,13 @@ export class StateRows {
     this.#run('DELETE FROM rows WHERE frozen = 1 AND newest_at < ?', Math.floor(beforeMs))
   }
 
-  #put(table: 'rows' | 'made', { kind, id, chunk, startedAtMs, endedAtMs, newestAtMs, frozen }: Row): void {
-    const values = [kind, id, chunk, whole(startedAtMs), whole(endedAtMs), whole(newestAtMs), frozen ? 1 : 0]
-    this.#run(`INSERT OR REPLACE INTO ${table} (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)`, ...values)
+  /** A row that is in `before` already is changed in place; false when it is not there. */
+  #update(row: Row): boolean {
+    const [kind, id, ...values] = valuesOf(row)
+    const statement = this.#prepare(
+      'UPDATE rows SET chunk = ?, started_at = ?, ended_at = ?, newest_at = ?, frozen = ? WHERE kind = ? AND id = ? AND based = ?',
+    )
+    return Number(statement.run(...values, kind, id, this.#based).changes) === 1
   }
 
   #metaOf(name: 'live' | 'base'): StateMeta | null {
@@ -223,6 +236,20 @@ export class StateRows {
 
 const TRIM_EVERY_ROWS = 5_000
 
+type Values = [
+  kind: string,
+  id: string,
+  chunk: string,
+  startedAt: number | null,
+  endedAt: number | null,
+  newestAt: number | null,
+  frozen: number,
+]
+
+function valuesOf({ kind, id, chunk, startedAtMs, endedAtMs, newestAtMs, frozen }: Row): Values {
+  return [kind, id, chunk, whole(startedAtMs), whole(endedAtMs), whole(newestAtMs), frozen ? 1 : 0]
+}
+
 /** Instants that are none (nothing yet) are null. */
 function whole(value: number | null): number | null {
   return value === null || !Number.isFinite(value) ? null : Math.round(value)
@@ -253,6 +280,8 @@ function openedAt(path: string): DatabaseSync {
   const db = new DatabaseSync(path)
   try {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000')
+    // Rows change often before they rest: larger than usual, so that they go from the WAL to the file less often.
+    db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16000')
     const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'])
     if (version === 0) db.exec(`BEGIN; ${TABLES} COMMIT`)
     else if (version !== VERSION) throw new OtherShape(`its shape is version ${version}`)
