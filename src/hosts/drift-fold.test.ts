@@ -12,11 +12,11 @@ import { Validation } from './validation.ts'
 
 test('the report goes on where it was stored; one that is damaged is begun anew, and said', async () => {
   const ledger = new Ledger(join(tempDir(), 'ledger.db'))
-  const flags = new Flags(sqliteFlags(ledger))
+  const flags = new Flags(sqliteFlags(ledger, () => assert.fail('no flag is unreadable')))
   const opened = async () => {
     const validation = await Validation.open({ schemas: { dir: null, policy: {} }, flags, warn: () => {} })
     const warnings: string[] = []
-    return { validation, warnings, fold: driftFold(ledger, validation, (code) => warnings.push(code)) }
+    return { validation, warnings, fold: driftFold({ ledger, validation, log: { nextSeq: 13 }, warn: (code) => warnings.push(code) }) }
   }
   const first = await opened()
   assert.equal(first.fold.load(), null)
@@ -30,8 +30,11 @@ test('the report goes on where it was stored; one that is damaged is begun anew,
   assert.equal(second.fold.load(), 13)
   assert.deepEqual(second.validation.report(), report)
 
-  ledger.run(`UPDATE kept SET value = '{"position":12'`)
-  const third = await opened()
-  assert.deepEqual([third.fold.load(), third.warnings, third.validation.report().events], [null, ['drift.unreadable'], 0])
+  const beyond = JSON.stringify({ position: 14, report: first.validation.storedReport() })
+  for (const damaged of ['{"position":12', beyond]) {
+    ledger.run('UPDATE kept SET value = ?', damaged)
+    const third = await opened()
+    assert.deepEqual([third.fold.load(), third.warnings, third.validation.report().events], [null, ['drift.unreadable'], 0])
+  }
   ledger.close()
 })

@@ -1,11 +1,19 @@
 /** The drift report as something made of all events: kept in one row of the ledger, with the position it was made up to. */
+import type { LogReader } from '../log/reader.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Fold } from './log-follower.ts'
 import type { Validation } from './validation.ts'
 
 const KEPT_AS = 'drift'
 
-export function driftFold(ledger: Ledger, validation: Validation, warn: (code: string, message: string) => void): Fold {
+export type DriftFoldOptions = {
+  readonly ledger: Ledger
+  readonly validation: Validation
+  readonly log: Pick<LogReader, 'nextSeq'>
+  readonly warn: (code: string, message: string) => void
+}
+
+export function driftFold({ ledger, validation, log, warn }: DriftFoldOptions): Fold {
   return {
     name: 'the drift report',
     load() {
@@ -13,7 +21,8 @@ export function driftFold(ledger: Ledger, validation: Validation, warn: (code: s
       if (row === undefined) return null
       try {
         const kept = JSON.parse(String(row['value'])) as { position: number; report: unknown }
-        if (!Number.isSafeInteger(kept.position)) throw new Error('no position')
+        const within = Number.isSafeInteger(kept.position) && kept.position > 0 && kept.position <= log.nextSeq
+        if (!within) throw new Error('its position is none of this log')
         validation.restoreReport(kept.report)
         return kept.position
       } catch (error) {

@@ -139,8 +139,10 @@ export class LogFollower {
       this.#unseen += log.firstSeq - this.#position
       for (const following of this.#following) following.position = Math.max(following.position, log.firstSeq)
     }
-    const { records, nextSeq, damaged } = await log.read(this.#position, READ_BYTES)
-    this.#unseen += damaged.length
+    const from = this.#position
+    const { records, nextSeq } = await log.read(from, READ_BYTES)
+    // What is damaged, and what retention took between the look and the read.
+    this.#unseen += nextSeq - from - records.length
     for (const [i, record] of records.entries()) {
       this.#take(record)
       if (i % SLICE === SLICE - 1) {

@@ -167,7 +167,7 @@ async function run(
   const keeper = stateRows === null ? null : new StateKeeper({ config, rows: stateRows, log: log.events, nowMs: clock.nowMs, warn })
   const follower = new LogFollower({
     log: log.events,
-    folds: [driftFold(ledger, validation, warn), ...(keeper === null ? [] : [keeper])],
+    folds: [driftFold({ ledger, validation, log: log.events, warn }), ...(keeper === null ? [] : [keeper])],
     clock,
     tickMs: () => performance.now(),
     warn,
