@@ -27,6 +27,8 @@ export class FunctionChannel {
   #lastWords = false
   readonly #owesAnswer = new Set<number>()
   readonly #owesHeard = new Set<number>()
+  /** Calls that have not said that they wait. */
+  readonly #mayWait = new Set<number>()
   #over = false
 
   constructor(calls: Readable & Writable, answers: Readable, events: FunctionChannelEvents) {
@@ -49,6 +51,7 @@ export class FunctionChannel {
       this.#calls.write(frameOf(JSON.stringify(message)))
     } else {
       this.#owesAnswer.add(message.id)
+      this.#mayWait.add(message.id)
       const { raw, ...event } = message.event
       this.#calls.write(frameOf(JSON.stringify({ ...message, event }), raw))
     }
@@ -82,9 +85,12 @@ export class FunctionChannel {
       }
       case 'done':
       case 'threw':
+        this.#mayWait.delete(message.id)
         return this.#owesAnswer.delete(message.id)
       case 'heard':
         return this.#owesHeard.delete(message.id)
+      case 'waits':
+        return this.#mayWait.delete(message.id)
       case 'crashed':
       case 'exiting': {
         const expected = !this.#lastWords

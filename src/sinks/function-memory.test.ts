@@ -25,7 +25,7 @@ test('also when the process takes longer than it has to end', async () => {
   const outcome = at.deliver()
   await until(() => at.lines.length > 0)
   at.clock.pass(TIMEOUT_MS)
-  await until(() => at.clock.waiting() === 1)
+  await until(() => at.clock.waiting() === 2)
   at.clock.pass(GRACE_MS)
   assert.deepEqual(await outcome, retry('sink.function_out_of_memory', 'the limit is 128 MiB'))
 })

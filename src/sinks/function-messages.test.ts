@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { oneLine, readMessage } from './function-messages.ts'
 
 test('anything can come from a process: what is no message is null, and what is one has fields of the right kind and size', () => {
-  const type = fc.constantFrom('loaded', 'refused', 'done', 'threw', 'heard', 'crashed', 'exiting', 'call', 'toString', '')
+  const type = fc.constantFrom('loaded', 'refused', 'done', 'threw', 'heard', 'waits', 'crashed', 'exiting', 'call', 'toString', '')
   const forged = fc.record(
     { type: fc.oneof(type, fc.anything()), id: fc.anything(), thrown: fc.anything(), message: fc.anything(), hint: fc.anything() },
     { requiredKeys: [] },
@@ -22,7 +22,7 @@ test('anything can come from a process: what is no message is null, and what is 
 })
 
 test('an answer without a call is none', () => {
-  for (const type of ['done', 'threw', 'heard']) {
+  for (const type of ['done', 'threw', 'heard', 'waits']) {
     assert.equal(readMessage({ type }), null)
     assert.equal(readMessage({ type, id: '1' }), null)
   }

@@ -33,6 +33,8 @@ export type FromProcess =
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'threw'; readonly id: number; readonly thrown: Thrown }
   | { readonly type: 'heard'; readonly id: number }
+  /** The call has begun, and has let others have their turn: it does not block the process from its beginning. */
+  | { readonly type: 'waits'; readonly id: number }
   /** The last word before the process ends: the call in which something was thrown that nobody caught; null when in none. */
   | { readonly type: 'crashed'; readonly id: number | null; readonly thrown: Thrown }
   /** The last word before the process ends because user code said so. */
@@ -52,6 +54,7 @@ export function readMessage(value: unknown): FromProcess | null {
       return { type, message: textOf(message), hint: textOf(hint) }
     case 'done':
     case 'heard':
+    case 'waits':
       return call === null ? null : { type, id: call }
     case 'threw':
       return call === null ? null : { type, id: call, thrown: thrownOf(thrown) }

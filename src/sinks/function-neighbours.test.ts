@@ -1,5 +1,6 @@
 /** Several calls at once: only the one at fault fails, and the others do not notice, or are made again. */
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import type { Event } from '../event/event.ts'
 import { KEEP, retry, type Outcome } from '../pipeline/outcome.ts'
@@ -97,6 +98,60 @@ describe('one poisoned event among fifty', () => {
   })
 })
 
+describe('a call that blocks the process', () => {
+  test('from its beginning is known: it alone fails, and those behind it are made again at once', async () => {
+    const at = await userFunction(
+      `export const deliver = ({ body }) => {
+        note(String(body.n))
+        if (body.what === '') return
+        log('loops')
+        for (;;);
+      }`,
+      { concurrency: 4 },
+    )
+    const outcomes = Promise.all(doing('', 'loop', '', '', '').map((event) => at.deliver(event)))
+    await at.printed('loops')
+    at.clock.pass(TIMEOUT_MS)
+    await until(() => at.clock.waiting() > 0)
+    at.clock.pass(GRACE_MS)
+    assert.deepEqual(await outcomes, [KEEP, TIMED_OUT, KEEP, KEEP, KEEP])
+    assert.deepEqual(
+      [...begun(at).values()],
+      Array.from({ length: 5 }, () => 1),
+    )
+  })
+
+  test('beside one that waits for something is not known', async () => {
+    const at = await userFunction(
+      `export const deliver = async ({ body }) => {
+        if (body.what === 'loop') {
+          log('loops')
+          for (;;);
+        }
+        log('waits')
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }`,
+      { concurrency: 2 },
+    )
+    const [waits, loop] = doing('wait', 'loop')
+    assert.ok(waits && loop)
+    const waiting = at.deliver(waits)
+    await at.printed('waits')
+    for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve))
+    const looping = at.deliver(loop)
+    await at.printed('loops')
+    at.clock.pass(TIMEOUT_MS)
+    await until(() => at.clock.waiting() > 0)
+    at.clock.pass(GRACE_MS)
+    assert.deepEqual(await waiting, KEEP)
+    await at.printed('loops', 2)
+    at.clock.pass(TIMEOUT_MS)
+    await until(() => at.clock.waiting() > 0)
+    at.clock.pass(GRACE_MS)
+    assert.deepEqual(await looping, TIMED_OUT)
+  })
+})
+
 describe('a call that brings the process down', () => {
   test('fails alone; those beside it are made again, and go on where the time of a call begins anew', async () => {
     const at = await userFunction(
@@ -154,6 +209,63 @@ describe('a call that brings the process down', () => {
 })
 
 describe('a process that is given up', () => {
+  const LOOPING = `note(process.pid)
+    log('loaded')
+    export const deliver = ({ body }) => {
+      if (body.what === '') return
+      log('loops')
+      for (;;);
+    }`
+
+  test('is followed by one that was started before', async () => {
+    const at = await userFunction(LOOPING)
+    const [loop, next] = doing('loop', '')
+    assert.ok(loop && next)
+    const outcomes = [at.deliver(loop), at.deliver(next)]
+    await at.printed('loops')
+    at.clock.pass(TIMEOUT_MS)
+    await until(() => at.clock.waiting() === 2)
+    at.clock.pass(GRACE_MS / 2)
+    await at.printed('loaded', 2)
+    const [first, second] = at.notes().map(Number)
+    assert.ok(isRunning(first ?? 0) && isRunning(second ?? 0))
+    at.clock.pass(GRACE_MS / 2)
+    assert.deepEqual(await Promise.all(outcomes), [TIMED_OUT, KEEP])
+    assert.equal(at.notes().length, 2)
+    await at.sink.close()
+    assert.ok(!isRunning(first ?? 0) && !isRunning(second ?? 0))
+  })
+
+  test('is no matter when the one that follows cannot be loaded beside it', async () => {
+    const at = await userFunction(LOOPING)
+    const [loop, next] = doing('loop', '')
+    assert.ok(loop && next)
+    const looping = at.deliver(loop)
+    await at.printed('loops')
+    const good = readFileSync(at.module, 'utf8')
+    writeFileSync(at.module, "import { appendFileSync } from 'node:fs'\nappendFileSync(new URL('out', import.meta.url), 'bad\\n')\nthrow 1")
+    at.clock.pass(TIMEOUT_MS)
+    await until(() => at.clock.waiting() === 2)
+    at.clock.pass(GRACE_MS / 2)
+    await until(() => at.notes().includes('bad') && at.clock.waiting() === 1)
+    writeFileSync(at.module, good)
+    at.clock.pass(GRACE_MS / 2)
+    assert.deepEqual(await looping, TIMED_OUT)
+    assert.deepEqual(await at.deliver(next), KEEP)
+    assert.deepEqual(at.warnings, [])
+  })
+
+  test('has no longer than a call may take', async () => {
+    const at = await userFunction(LOOPING, { timeoutMs: 200 })
+    const [loop] = doing('loop')
+    const looping = at.deliver(loop ?? assert.fail())
+    await at.printed('loops')
+    at.clock.pass(200)
+    await until(() => at.clock.waiting() === 2)
+    at.clock.pass(200)
+    assert.deepEqual(await looping, retry('sink.function_timeout', 'not done within 200 ms'))
+  })
+
   test('is finished in by the calls beside the one that hangs; what that one says later is nothing', async () => {
     const at = await userFunction(
       `export const deliver = async ({ body }, { signal }) => {

@@ -39,6 +39,8 @@ export type FunctionProcessEvents = {
   readonly threw: (id: number, thrown: Thrown) => void
   /** The call's signal has aborted: the process is not blocked. */
   readonly heard: (id: number) => void
+  /** The call has begun and given way: whoever blocks the process does so later. */
+  readonly waits: (id: number) => void
   readonly ended: (ending: Ending) => void
 }
 
@@ -158,6 +160,8 @@ export class FunctionProcess {
         return this.#events.threw(message.id, message.thrown)
       case 'heard':
         return this.#events.heard(message.id)
+      case 'waits':
+        return this.#events.waits(message.id)
       case 'crashed':
         this.#lastWords = { reason: 'sink.function_crashed', detail: message.thrown.text, callId: message.id }
         return

@@ -65,10 +65,15 @@ function take(deliverTo: Deliver, content: Buffer): void {
     const raw = Buffer.allocUnsafeSlow(bytes.length)
     raw.set(bytes)
     void calls.run(message.id, call, deliverTo, message.id, { ...message.event, raw })
+    inItsTurn(sayItWaits, message.id)
   } else {
     running.get(message.id)?.abort()
     send({ type: 'heard', id: message.id })
   }
+}
+
+function sayItWaits(id: number): void {
+  if (running.has(id)) send({ type: 'waits', id })
 }
 
 async function load(): Promise<Deliver | null> {

@@ -144,7 +144,7 @@ describe('a function that does not end', () => {
     const looping = at.deliver(eventOf({ raw: Buffer.from('{"eventBody":{"loop":true}}') }))
     await at.printed('looping')
     at.clock.pass(TIMEOUT_MS)
-    await until(() => at.clock.waiting() === 1)
+    await until(() => at.clock.waiting() === 2)
     at.clock.pass(GRACE_MS)
     assert.deepEqual(await looping, TIMED_OUT)
     assert.deepEqual(await at.deliver(), KEEP)

@@ -23,7 +23,9 @@ import type { Sink } from './sink.ts'
  *
  * Only the call at fault fails. When a process ends, the calls beside it are made again in a fresh one, which is no
  * attempt; when it cannot be told whose fault it was, one at a time, so that it shows. When the time of one call is up, its
- * signal aborts; a call that does not end then costs its process, which the calls beside it may still finish in.
+ * signal aborts; a call that does not end then costs its process, which the calls beside it may still finish in, and the next
+ * process is started before that one is ended. A process that does not hear the abort is blocked: by its oldest call when none
+ * has given way since it began, because calls begin in their order.
  */
 
 /** The module and the bounds of a call. */
@@ -47,8 +49,8 @@ export type FunctionSinkOptions = {
 }
 
 const MIB = 1024 * 1024
-/** Between a call's abort and the end of its process. */
-const GRACE_MS = 1_000
+/** Between a call's abort and the end of its process, at most; never longer than a call may take. */
+const MAX_GRACE_MS = 1_000
 const FIRST_RELOAD_MS = 1_000
 const MAX_RELOAD_MS = 30_000
 const MAX_HANDOVERS = 3
@@ -76,6 +78,8 @@ type Call = {
   interrupted: Outcome | null
   /** The process has answered the interruption. */
   heard: boolean
+  /** It has begun, and given way to others since. */
+  waits: boolean
   /** It may have brought a process down: it runs alone. */
   suspect: boolean
   handovers: number
@@ -87,8 +91,11 @@ class FunctionSink implements Sink {
   readonly concurrency: number
   readonly #options: FunctionSinkOptions
   readonly #timeoutMs: number
+  readonly #graceMs: number
   /** Takes new calls; null until one is needed. */
   #current: FunctionProcess | null = null
+  /** Becomes the current one; started while that is about to be ended. */
+  #next: FunctionProcess | null = null
   /** Every process that is not gone, with its calls. One that is not current ends when they have. */
   readonly #processes = new Map<FunctionProcess, Map<number, Call>>()
   #waiting: Call[] = []
@@ -103,6 +110,7 @@ class FunctionSink implements Sink {
     this.#options = options
     this.concurrency = options.concurrency ?? 1
     this.#timeoutMs = options.timeoutMs ?? 10_000
+    this.#graceMs = Math.min(this.#timeoutMs, MAX_GRACE_MS)
   }
 
   /** Starts the process, so that a module that cannot be loaded shows before the first event; does not wait for it. */
@@ -128,6 +136,7 @@ class FunctionSink implements Sink {
     await Promise.resolve()
     for (const call of calls) this.#interrupt(call, STOPPED)
     this.#current = null
+    this.#next = null
     const gone = [...this.#processes].map(async ([process, running]) => {
       await Promise.all([...running.values()].map((call) => ended(call)))
       process.kill()
@@ -154,6 +163,7 @@ class FunctionSink implements Sink {
       over: new AbortController(),
       interrupted: null,
       heard: false,
+      waits: false,
       suspect: false,
       handovers: 0,
     }
@@ -205,16 +215,28 @@ class FunctionSink implements Sink {
     if (over.signal.aborted || call.interrupted !== null) return
     call.interrupted = outcome
     process.abort(call.id)
-    void this.#options.clock.wait(GRACE_MS, over.signal).then(() => {
-      if (over.signal.aborted) return
-      const alone = this.#processes.get(process)?.size === 1
-      // Something in there blocks the process. It need not be this call: each gets a chance alone.
-      if (!call.heard && !alone && outcome !== STOPPED) return this.#handOver(process, true, outcome)
-      this.#retire(process)
-      // V8 has said why it does not answer, and is still at it.
-      const failed = process.outOfMemory === null || outcome === STOPPED ? outcome : retry(OUT_OF_MEMORY, process.outOfMemory)
-      this.#settle(call, failed)
+    const { clock } = this.#options
+    if (outcome !== STOPPED)
+      void clock.wait(this.#graceMs / 2, over.signal).then(() => {
+        if (!over.signal.aborted && this.#closed === null) this.#next ??= this.#spawn()
+      })
+    void clock.wait(this.#graceMs, over.signal).then(() => {
+      if (!over.signal.aborted) this.#giveUp(call, process, outcome)
     })
+  }
+
+  /** Ends the process of a call that has not ended in its grace, at once or when the calls beside it have. */
+  #giveUp(call: Call, process: FunctionProcess, outcome: Outcome): void {
+    const calls = [...(this.#processes.get(process)?.values() ?? [])]
+    const blocked = !call.heard && calls.length > 1 && outcome !== STOPPED
+    const known = call === calls[0] && !calls.some(({ waits }) => waits)
+    // It need not be this call that blocks the process: each gets a chance alone.
+    if (blocked && !known) return this.#handOver(process, true, outcome)
+    this.#retire(process)
+    // V8 has said why it does not answer, and is still at it.
+    const failed = process.outOfMemory === null || outcome === STOPPED ? outcome : retry(OUT_OF_MEMORY, process.outOfMemory)
+    this.#settle(call, failed)
+    if (blocked) this.#handOver(process, false, outcome)
   }
 
   #settle(call: Call, outcome: Outcome): void {
@@ -250,6 +272,7 @@ class FunctionSink implements Sink {
       call.over.abort(DONE)
       call.process = null
       call.heard = false
+      call.waits = false
       call.interrupted = null
       call.suspect ||= suspect
       if (this.#closed !== null || call.signal.aborted) call.resolve(STOPPED)
@@ -260,10 +283,16 @@ class FunctionSink implements Sink {
     this.#pump()
   }
 
-  /** A fresh process; null while loading has failed and the next try is not due. */
+  /** The next process, or a fresh one; null while loading has failed and the next try is not due. */
   #start(): FunctionProcess | null {
+    if (this.#options.clock.nowMs() < this.#reloadAtMs || this.#closed !== null) return null
+    this.#current = this.#next ?? this.#spawn()
+    this.#next = null
+    return this.#current
+  }
+
+  #spawn(): FunctionProcess {
     const { module, export: name = null, maxMemoryBytes = 128 * MIB, clock, warn } = this.#options
-    if (clock.nowMs() < this.#reloadAtMs || this.#closed !== null) return null
     const onOutput = this.#options.onOutput ?? ((_, line): void => warn('sink.function_output', line))
     const process: FunctionProcess = new FunctionProcess(
       { module, export: name, maxMemoryBytes, clock, onOutput },
@@ -280,12 +309,15 @@ class FunctionSink implements Sink {
           const call = this.#processes.get(process)?.get(id)
           if (call !== undefined) call.heard = true
         },
+        waits: (id) => {
+          const call = this.#processes.get(process)?.get(id)
+          if (call !== undefined) call.waits = true
+        },
         ended: (ending) => this.#ended(process, ending),
       },
     )
     this.#processes.set(process, new Map())
     void process.gone.then(() => this.#processes.delete(process))
-    this.#current = process
     return process
   }
 
@@ -297,6 +329,8 @@ class FunctionSink implements Sink {
   }
 
   #refused(process: FunctionProcess, message: string, hint: string): void {
+    // Beside another it may lack what that one has (a port, a lock); alone it is tried when it is needed.
+    if (this.#next === process) return void (this.#next = null)
     if (this.#current === process) this.#current = null
     const waitMs = Math.min(FIRST_RELOAD_MS * 2 ** this.#failedLoads, MAX_RELOAD_MS)
     this.#failedLoads++
@@ -319,6 +353,7 @@ class FunctionSink implements Sink {
     const calls = this.#processes.get(process) ?? new Map<number, Call>()
     const culprit = callId !== null ? calls.get(callId) : calls.size === 1 ? [...calls.values()][0] : undefined
     if (this.#current === process) this.#current = null
+    if (this.#next === process) this.#next = null
     const failed = retry(reason, detail)
     if (culprit !== undefined) {
       calls.delete(culprit.id)
