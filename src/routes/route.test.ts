@@ -213,6 +213,28 @@ describe('a stop', () => {
     life.crash()
   })
 
+  test('waits for no call after one that hung; that attempt counts', async () => {
+    const at = world()
+    at.log.append(someEvents(9))
+    const hung = Promise.withResolvers<void>()
+    const sink = new ScriptedSink({
+      deliver: async (events) => {
+        await hung.promise
+        return events.map(() => retry('sink.function_timeout'))
+      },
+    })
+    const life = new Life(at)
+    const route = await life.route(sink)
+    await turns(5)
+    // The clock stands still: what waits for it would not end.
+    const stopped = route.stop(10_000).then(() => 'stopped')
+    hung.resolve()
+    assert.equal(await Promise.race([stopped, turns(2_000)]), 'stopped')
+    assert.equal(sink.given.length, 1)
+    assert.deepEqual({ ...route.status().counts }, { attempt_failed: 1 })
+    life.crash()
+  })
+
   test('ends also while the disk takes no commit, and what was not committed is repeated', async () => {
     const at = world()
     at.log.append(someEvents(1))

@@ -287,6 +287,8 @@ export class Route {
           this.#draining = false
           continue
         }
+        // A stop lets calls finish; when they hang, it would wait for each of them in turn.
+        if (outcome.type === 'retry' && outcome.reason === 'sink.function_timeout') this.#draining = false
         this.holding = outcome.type === 'hold' ? outcome.reason : null
         if (outcome.type === 'hold') {
           held.push(job)
