@@ -32,7 +32,7 @@ export class FakeGenesys implements Platform {
   queueName: (id: string) => string = (id) => id
   details: readonly ConversationDetail[] = []
   /** What new sockets do. */
-  mode: 'good' | 'silent' | 'close' | 'no-pong' | 'refuse' = 'good'
+  mode: 'good' | 'silent' | 'close' | 'no-pong' | 'refuse' | 'gone' | 'gone-after-pong' = 'good'
   /** API calls with these names fail. */
   readonly failing: Set<string> = new Set()
   inSocket: 'yes' | 'no' = 'yes'
@@ -92,7 +92,7 @@ export class FakeGenesys implements Platform {
   async evict(channel: FakeChannel, told: boolean): Promise<void> {
     await turns(10)
     this.channels.delete(channel.id)
-    if (told) channel.socket?.send('{"result":"404"}')
+    if (told) channel.socket?.send(GONE)
     channel.socket?.close(1000)
   }
 
@@ -176,10 +176,12 @@ export class FakeGenesys implements Platform {
     socket.on('error', () => undefined)
     const channel = this.channels.get(id)
     if (channel === undefined) {
-      socket.send('{"result":"404"}')
+      socket.send(GONE)
       return socket.close(1000)
     }
     if (this.mode === 'close') return socket.close(1000)
+    const told = this.mode
+    if (told === 'gone') socket.send(GONE)
     channel.socket?.close(1001)
     channel.socket = socket
     channel.silent = this.mode === 'silent'
@@ -188,6 +190,7 @@ export class FakeGenesys implements Platform {
       const frame = JSON.parse((data as Buffer).toString()) as { message?: string; topics?: string[]; correlationId?: string }
       if (channel.silent) return
       if (frame.message === 'ping' && pongs) socket.send('{"topicName":"channel.metadata","eventBody":{"message":"pong"}}')
+      if (frame.message === 'ping' && told === 'gone-after-pong') socket.send(GONE)
       if (frame.message !== 'subscribe') return
       this.calls.push('in-socket')
       const fine = this.inSocket === 'yes' && !frame.topics!.some((topic) => this.rejects(topic))
@@ -208,6 +211,8 @@ export class FakeGenesys implements Platform {
     }
   }
 }
+
+const GONE = '{"result":"404"}'
 
 function isSubscribed(topics: ReadonlySet<string>, topicName: string): boolean {
   if (topics.has(topicName)) return true

@@ -86,6 +86,7 @@ export class Link {
     const link = new Link(o, channel)
     try {
       await link.#connect()
+      if (!link.live) throw closedAtOnce(link.evicted)
       begun(link)
       subscribed(await link.#addByRest(topics))
     } catch (error) {
@@ -234,6 +235,8 @@ export class Link {
       onClose: (why) => this.#end(why === 'closed' ? 'channel.closed' : why),
     })
     this.#openedAtMs = this.#lastFrameAtMs = clock.nowMs()
+    // A frame that came with the handshake may have ended the link when there was no socket to close yet.
+    if (!this.live) this.#socket.close()
   }
 
   async #addByRest(topics: readonly string[]): Promise<readonly TopicState[]> {

@@ -224,7 +224,7 @@ class NotificationSource implements Source {
     if (changed === 'full') {
       this.#warnOnce(
         'notifications.conversations_full',
-        'There are more conversations than channels have room for: some are not followed. Raise conversationChannels.',
+        'There are more conversations than channels have room for: some are not followed. Ask for fewer topics of conversations.',
       )
     } else if (changed !== null) this.#refreshConversations(changed)
   }

@@ -62,6 +62,33 @@ test('a channel removed before it ever worked is replaced soon, whether or not s
   assert.equal(it.genesys.count('createChannel'), 3)
 })
 
+for (const mode of ['gone', 'gone-after-pong'] as const) {
+  test(`channels that are all ${mode} make no busy loop, and one gap after the other is named`, async (t) => {
+    const it = await rig(t, { settings: PRESENCE, prepare: (genesys) => (genesys.mode = mode) })
+    await it.source.start()
+    for (const hour of [1, 2]) {
+      const calls = it.genesys.calls.length
+      const channels = it.genesys.count('createChannel')
+      await it.play(60 * MINUTE_MS)
+      const created = it.genesys.count('createChannel') - channels
+      assert.ok(created >= 50 && created <= 180, `${created} channels in hour ${hour}`)
+      assert.ok(it.genesys.calls.length - calls <= 4 * 180, `${it.genesys.calls.length - calls} calls in hour ${hour}`)
+    }
+    assert.ok(it.genesys.live.length <= 1, `${it.genesys.live.length} sockets left open`)
+    assert.ok(it.warnings.filter((code) => code !== 'notifications.gap').length <= 2 * 13 + 2, `${it.warnings.length} warnings`)
+    const fromMs = it.clock.nowMs()
+    it.genesys.mode = 'good'
+    await it.playUntil('it is connected', () => it.source.connected)
+    it.genesys.publish('v2.users.u1.presence', { n: 1 })
+    await it.play(MINUTE_MS)
+    assert.deepEqual([it.taken.length, it.source.openGaps()], [1, []])
+    if (mode === 'gone') return
+    // What lies between two moments of connection is named.
+    assert.ok(it.gaps.length >= 100 && it.gaps.every(({ reason }) => reason === 'channel.evicted'))
+    assert.ok(it.gaps.at(-1)!.toMs >= fromMs)
+  })
+}
+
 test('a socket that fell silent is no connection from when it is noticed, and one again when it speaks', async (t) => {
   const it = await connected(t)
   await it.play(MINUTE_MS)
