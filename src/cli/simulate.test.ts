@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createServer, type AddressInfo } from 'node:net'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -164,6 +165,52 @@ test('a service gets every record, also one that is busy at first', async (t) =>
   assert.deepEqual([records, summary.sent.accepted], [summary.copies, summary.copies])
 })
 
+for (const service of ['down', 'busy', 'mute'] as const) {
+  test(`a signal ends it within seconds while the service is ${service}, and says that not all was sent`, async (t) => {
+    const answers = await testService(t, () => (service === 'busy' ? { status: 503, json: {} } : undefined))
+    const url = service === 'down' ? await nobodyAt() : answers.url
+    let signalledAtMs: number | null = null
+    const { code, io } = await simulate([...QUICK, '--url', url], {
+      io: (plain) => {
+        const interrupt = (): void => {
+          signalledAtMs = plain.clock.nowMs()
+          plain.interrupt()
+        }
+        const { clock } = plain
+        if (service === 'mute') void untilAsked(answers.asked).then(interrupt)
+        const wait: typeof clock.wait = (ms, signal) => {
+          if (signalledAtMs === null) interrupt()
+          return clock.wait(ms, signal)
+        }
+        return { ...plain, clock: { ...clock, wait } }
+      },
+    })
+    assert.equal(code, 1)
+    assert.ok(signalledAtMs !== null && io.clock.nowMs() - signalledAtMs < 5_000, 'it goes on')
+    assert.match(io.err(), /send\.interrupted/)
+    assert.match(io.err(), /accepted 0/)
+  })
+}
+
+test('a signal lets what was made arrive where the service takes it', async (t) => {
+  let records = 0
+  let io: TestIo | undefined
+  const { url } = await testService(t, ({ body }) => {
+    if (records === 0) io?.interrupt()
+    const count = body.filter((byte) => byte === 0x0a).length
+    records += count
+    return { status: 202, json: { accepted: count, quarantined: 0, ids: [], errors: [] } }
+  })
+  const ran = await simulate([...QUICK, '--url', url, '--json'], {
+    // Time stands still.
+    io: (plain) => (io = { ...plain, clock: { ...plain.clock, wait: (_, signal) => untilAborted(signal) } }),
+  })
+  const summary = JSON.parse(ran.io.out()) as { copies: number; sent: { accepted: number } }
+  assert.equal(ran.code, 0)
+  assert.ok(records > 0)
+  assert.deepEqual([records, summary.sent.accepted], [summary.copies, summary.copies])
+})
+
 test('what cannot be written, or sent, is said, with what was done until then', async (t) => {
   if (existsSync('/dev/full')) {
     const { code, io } = await simulate([...QUICK, '--out', '/dev/full'])
@@ -213,3 +260,20 @@ test('wrong options say what is wanted', async (t) => {
     assert.equal(io.out(), '')
   }
 })
+
+/** An address where nobody listens. */
+async function nobodyAt(): Promise<string> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return `http://127.0.0.1:${port}`
+}
+
+async function untilAsked(asked: readonly unknown[]): Promise<void> {
+  while (asked.length === 0) await new Promise(setImmediate)
+}
+
+async function untilAborted(signal?: AbortSignal): Promise<void> {
+  if (signal !== undefined && !signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
+}

@@ -31,6 +31,8 @@ const PROGRESS_EVERY_MS = 200
 const LOOK_EVERY = 2_000
 const LONGEST_WAIT_MS = 60_000
 const SEND_TIMEOUT_MS = 60_000
+/** How long a service may take for what was made before a signal came. */
+const GRACE_MS = 2_000
 const KEEP_ENDED_MS = 26 * 3_600_000
 
 export function simulateCommand(context: Context): Command {
@@ -91,6 +93,8 @@ class Play {
   readonly #flags: Flags
   readonly #traffic: Traffic
   readonly #stop = new AbortController()
+  /** Aborts a while after that, for what is still on its way to a service. */
+  readonly #giveUp = new AbortController()
   readonly #startedAtMs: number
   readonly #firstAtMs: number
   #sent: SendCounts | null = null
@@ -111,7 +115,12 @@ class Play {
 
   async toItsEnd(): Promise<void> {
     const { io, signal } = this.#context
-    const removeInterrupt = io.onInterrupt(() => this.#stop.abort())
+    const ended = new AbortController()
+    const removeInterrupt = io.onInterrupt(() => {
+      if (this.#stop.signal.aborted) return this.#giveUp.abort()
+      this.#stop.abort()
+      void io.clock.wait(GRACE_MS, ended.signal).then(() => this.#giveUp.abort())
+    })
     const stopped = AbortSignal.any([signal, this.#stop.signal])
     const target = this.#target()
     try {
@@ -124,6 +133,7 @@ class Play {
     } finally {
       target.close()
       removeInterrupt()
+      ended.abort()
       this.#clearProgress()
     }
     // What was written is not what was made.
@@ -171,14 +181,18 @@ class Play {
     const { out, url, dataDir } = this.#flags
     if (out !== undefined) return file(this.#context, out)
     if (url === undefined) return standardOutput(this.#context)
-    const target = service(this.#context, {
-      url,
-      ...(dataDir === undefined ? {} : { dataDir }),
-      timeoutMs: SEND_TIMEOUT_MS,
-      onWaiting: (why) => {
-        if (why !== null && !this.#context.io.stderr.isTTY) note(this.#context, safe`waiting: ${why}`)
+    const signal = AbortSignal.any([this.#context.signal, this.#giveUp.signal])
+    const target = service(
+      { ...this.#context, signal },
+      {
+        url,
+        ...(dataDir === undefined ? {} : { dataDir }),
+        timeoutMs: SEND_TIMEOUT_MS,
+        onWaiting: (why) => {
+          if (why !== null && !this.#context.io.stderr.isTTY) note(this.#context, safe`waiting: ${why}`)
+        },
       },
-    })
+    )
     this.#sent = target.counts
     return target
   }
