@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { Command } from 'commander'
@@ -67,6 +67,13 @@ test('a secret that was given is not repeated', async (t) => {
   await done
   assert.match(io.out(), /clientId: 'mine', clientSecret: the one given/)
   assert.doesNotMatch(io.out() + io.err(), /hush-hush/)
+})
+
+test('a truth that the disk has no room for is said as such', { skip: !existsSync('/dev/full') }, async (t) => {
+  const { io, done, url } = start(t, ['--truth', '/dev/full'])
+  await url()
+  io.interrupt()
+  await assert.rejects(done, { code: 'simulate.write_failed', message: /\/dev\/full.*ENOSPC/ })
 })
 
 test('the truth is written at the end, with what arrived', async (t) => {

@@ -3,7 +3,6 @@
  * it fares now and then, and at the end writes what a client must have got. The first signal stops it in order, the
  * second at once.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Simulation } from '../simulator/simulation.ts'
 import { spanMs, type Fault } from '../simulator/platform/fault-plan.ts'
@@ -13,6 +12,7 @@ import { FAILED, usageError } from './failure.ts'
 import { count, instant } from './format.ts'
 import { wholeNumber } from './options.ts'
 import { safe } from './text.ts'
+import { TruthFile } from './truth-file.ts'
 
 /** Values of the options that `addPlatformOptions` adds. */
 export type PlatformFlags = {
@@ -77,7 +77,7 @@ export async function runPlatform(context: Context, flags: PlatformFlags, play: 
     note(context, 'stopping (again to stop at once)')
     stop.abort()
   })
-  const truthFile = flags.truth === undefined ? null : opened(flags.truth)
+  const truth = flags.truth === undefined ? null : new TruthFile(context, flags.truth)
   try {
     const { startPlatform } = await import('../simulator/platform/platform.ts')
     const { scaledClock } = await import('../simulator/scaled-clock.ts')
@@ -110,9 +110,8 @@ export async function runPlatform(context: Context, flags: PlatformFlags, play: 
       await platform.stop()
     }
     note(context, line(platform))
-    if (truthFile !== null) writeTruth(truthFile, platform.truth())
+    truth?.write(textOf(platform.truth()))
   } finally {
-    if (truthFile !== null) closeSync(truthFile)
     removeInterrupt()
   }
 }
@@ -169,26 +168,14 @@ async function planned(list: string, startAtMs: number, play: PlatformPlay, chan
   throw usageError(`${faults}.`, `Known are ${kinds}.`)
 }
 
-/** Opened before anything runs, so that a wrong path is not found out at the end. */
-function opened(path: string): number {
-  try {
-    return openSync(path, 'w')
-  } catch (error) {
-    throw usageError(
-      `The truth cannot be written to ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}.`,
-      'Name a file in a folder that exists.',
-    )
-  }
-}
-
 /** Piece by piece: a day of a large centre is larger than the longest text there can be. */
-function writeTruth(file: number, { deliveries, ...rest }: PlatformTruth): void {
-  writeSync(file, `${JSON.stringify(rest).slice(0, -1)},"deliveries":[`)
+function* textOf({ deliveries, ...rest }: PlatformTruth): Generator<string> {
+  yield `${JSON.stringify(rest).slice(0, -1)},"deliveries":[`
   for (let from = 0; from < deliveries.length; from += 1000) {
     const lines = deliveries.slice(from, from + 1000).map((delivery) => JSON.stringify(delivery))
-    writeSync(file, `${from === 0 ? '\n' : ',\n'}${lines.join(',\n')}`)
+    yield `${from === 0 ? '\n' : ',\n'}${lines.join(',\n')}`
   }
-  writeSync(file, '\n]}\n')
+  yield '\n]}\n'
 }
 
 function span(text: string): number {

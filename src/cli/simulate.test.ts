@@ -216,6 +216,9 @@ test('what cannot be written, or sent, is said, with what was done until then', 
     const { code, io } = await simulate([...QUICK, '--out', '/dev/full'])
     assert.equal(code, 1)
     assert.match(io.err(), /ENOSPC.*simulate\.write_failed/s)
+    const untold = await simulate([...QUICK, '--truth', '/dev/full'])
+    assert.equal(untold.code, 1)
+    assert.match(untold.problem, /truth could not be written to \/dev\/full to its end \(ENOSPC\)/)
   }
   const { url } = await testService(t, () => ({ status: 401, json: { code: 'auth.required', message: 'no token', hint: '' } }))
   const refused = await simulate([...QUICK, '--url', url])
@@ -244,6 +247,7 @@ test('wrong options say what is wanted', async (t) => {
     [['--format', 'xml'], /Allowed choices are eventbridge, notification/],
     [['--start', 'soon'], /no time/],
     [['--topics', 'v2.users.*,acd.start'], /No simulated topic fits "acd\.start"/],
+    [['--topics', `${'*'.repeat(60)}x`], /No simulated topic fits/],
     [['--topics', 'v2.users.{id}.conversations'], /--snapshots/],
     [['--speed', 'max', '--out', 'x'], /without end.*--duration or --limit/],
     [['--out', 'x', '--url', 'http://127.0.0.1:1'], /exclude each other/],

@@ -8,6 +8,7 @@ import type { Faults } from '../simulator/faults.ts'
 import { usageError } from './failure.ts'
 import { readTime, TIMES, wholeNumber } from './options.ts'
 import { topicMeant } from './topic.ts'
+import { fitsPattern } from './topic-pattern.ts'
 
 export type TrafficFlags = {
   readonly seed: string
@@ -55,7 +56,13 @@ export function addTrafficOptions(command: Command): Command {
   add('--duplicates <percent>', 'events that arrive twice, within 10 s', percent, 0, '0%')
   add('--disorder <span>', 'delay every copy by a random time up to this', span, 0, '0s')
   add('--drift <percent>', 'events with a field, value or type that is not in the schema', percent, 0, '0%')
-  add('--oversize <percent>', 'events of 300 KiB to 1 MiB', percent, 0, '0%')
+  add(
+    '--oversize <percent>',
+    'events of 300 KiB to 1 MiB; only v2.detail.events.conversation.* can grow, and not all of them',
+    percent,
+    0,
+    '0%',
+  )
   add('--malformed <percent>', 'records that are no events, beside the events', percent, 0, '0%')
   command.addOption(new Option('--format <format>', 'shape of a record').choices(['eventbridge', 'notification']).default('eventbridge'))
   add('--limit <number>', 'end after so many events', wholeNumber(1, Number.MAX_SAFE_INTEGER))
@@ -129,8 +136,7 @@ function topicsOf(list: string, snapshots: boolean): (topic: string) => boolean 
   const templates = SIMULATED_TOPICS.map((topic) => topic.template)
   for (const entry of list.split(',').map((text) => text.trim())) {
     const wanted = entry.includes('*') ? entry : (topicMeant(entry) ?? entry)
-    const expression = new RegExp(`^${wanted.replace(/[\\^$.|?+()[\]{}]/g, '\\$&').replaceAll('*', '.*')}$`)
-    const found = templates.filter((template) => expression.test(template))
+    const found = templates.filter((template) => fitsPattern(wanted, template))
     if (found.length === 0) {
       const nearest = nearestTopics(entry, 3, templates).join(', ')
       throw usageError(

@@ -2,8 +2,6 @@
  * `trunkline simulate`: a made-up contact centre, whose events go to standard output, a file or a service, or which is
  * asked as if it were Genesys Cloud (`--platform`). All of it is synthetic. The same seed and options give the same bytes.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Copy, Emitted, Traffic } from '../../simulator/faults.ts'
 import type { Simulation } from '../../simulator/simulation.ts'
@@ -17,6 +15,7 @@ import { addPlatformOptions, platformOptionsIn, runPlatform, type PlatformFlags 
 import { clip, safe, toJson } from '../text.ts'
 import { addTrafficOptions, faultsOf, simulationOptions, type TrafficFlags } from '../traffic-options.ts'
 import { file, service, standardOutput, type Target } from '../traffic-targets.ts'
+import { TruthFile } from '../truth-file.ts'
 
 type Flags = TrafficFlags &
   PlatformFlags &
@@ -69,7 +68,7 @@ async function simulate(context: Context, flags: Flags, platformOnly: readonly s
   refuseWhatNeverEnds(flags)
   const { Traffic } = await import('../../simulator/faults.ts')
   const { writerOf } = await import('../../simulator/envelope.ts')
-  const truthFile = flags.truth === undefined ? null : opened(context, flags.truth)
+  const truth = flags.truth === undefined ? null : new TruthFile(context, flags.truth)
   const play = new Play(
     context,
     flags,
@@ -80,10 +79,7 @@ async function simulate(context: Context, flags: Flags, platformOnly: readonly s
     simulation(options),
   )
   await play.toItsEnd()
-  if (truthFile === null) return
-  const { emitted } = play
-  writeSync(truthFile, `${JSON.stringify({ emitted: plain(emitted), truth: play.centre.truth() })}\n`)
-  closeSync(truthFile)
+  truth?.write([`${JSON.stringify({ emitted: plain(play.emitted), truth: play.centre.truth() })}\n`])
 }
 
 /** One run, from the first copy to the summary. */
@@ -260,14 +256,4 @@ function refuseWhatNeverEnds({ out, url, duration, limit, speed }: Flags): void 
   if (out !== undefined && url !== undefined) throw usageError('--out and --url exclude each other.', 'Leave one of them out.')
   if (out === undefined || speed !== Infinity || duration !== undefined || limit !== undefined) return
   throw usageError('This would write without end, as fast as can be.', 'Give --duration or --limit.')
-}
-
-/** Opened before anything runs, so that a wrong path is not found out at the end. */
-function opened({ io }: Context, name: string): number {
-  try {
-    return openSync(resolve(io.cwd, name), 'w')
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown'
-    throw usageError(`${name} cannot be written to (${reason}).`, 'Name a file in a folder that exists.')
-  }
 }
