@@ -199,7 +199,8 @@ class NotificationSource implements Source {
       settings: this.#settings,
       signal: this.#stopping.signal,
       output,
-      wholeMs: wholeOf(this.#recalled, key),
+      // One that comes later carries what nobody asked for before.
+      wholeMs: this.#plannedAtMs === null ? wholeOf(this.#recalled, key) : null,
       room: () => this.#delivery.room(),
       full: () => this.#delivery.full,
       onRecord: (_shard, frame, bytes) => this.#take(frame, bytes),

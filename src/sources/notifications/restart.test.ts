@@ -63,3 +63,18 @@ test('before Genesys confirmed anything, nothing was promised', async (t) => {
   await it.play(120_000)
   assert.deepEqual(it.gaps, [])
 })
+
+test('users for whom a channel is opened long after the start were not missed since the run before', async (t) => {
+  const settings = { ...PRESENCE, topicsPerChannel: 1 }
+  const first = await rig(t, { settings })
+  await first.source.start()
+  await first.play(60_000)
+  const second = await next(t, first, { settings, state: structuredClone(first.state) })
+  await second.source.start()
+  await second.playUntil('the gap', () => second.gaps.length === 1)
+  await second.play(HOUR_MS, 10_000)
+  second.genesys.userIds = ['u1', 'u2']
+  await second.play(20 * 60_000)
+  assert.equal(second.genesys.live.filter(({ topics }) => topics.has('v2.users.u2.presence')).length >= 1, true)
+  assert.equal(second.gaps.length, 1)
+})
