@@ -31,6 +31,8 @@ export function playedDay(options: Partial<SimulationOptions> = {}): PlayedDay {
     seed: '11',
     startAtMs: Date.now() - AGO_MS - durationMs,
     durationMs,
+    // Whatever the hour in which the test runs.
+    flat: true,
     keepEndedMs: Infinity,
     keepEndedMax: Infinity,
     ...options,
