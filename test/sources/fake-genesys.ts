@@ -32,7 +32,7 @@ export class FakeGenesys implements Platform {
   queueName: (id: string) => string = (id) => id
   details: readonly ConversationDetail[] = []
   /** What new sockets do. */
-  mode: 'good' | 'silent' | 'close' | 'no-pong' | 'refuse' | 'gone' | 'gone-after-pong' = 'good'
+  mode: 'good' | 'silent' | 'close' | 'no-pong' | 'refuse' | 'close-at-ping' | 'gone' | 'gone-after-pong' = 'good'
   /** API calls with these names fail. */
   readonly failing: Set<string> = new Set()
   inSocket: 'yes' | 'no' = 'yes'
@@ -189,6 +189,7 @@ export class FakeGenesys implements Platform {
     socket.on('message', (data) => {
       const frame = JSON.parse((data as Buffer).toString()) as { message?: string; topics?: string[]; correlationId?: string }
       if (channel.silent) return
+      if (frame.message === 'ping' && told === 'close-at-ping') return socket.close(1000)
       if (frame.message === 'ping' && pongs) socket.send('{"topicName":"channel.metadata","eventBody":{"message":"pong"}}')
       if (frame.message === 'ping' && told === 'gone-after-pong') socket.send(GONE)
       if (frame.message !== 'subscribe') return

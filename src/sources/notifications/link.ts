@@ -369,7 +369,8 @@ const DAY_MS = 86_400_000
 /** A channel said to end sooner was given no time worth believing. */
 const MIN_LIFE_MS = 600_000
 
-function closedAtOnce(evicted: boolean): TrunklineError {
+/** What to say of a socket that was closed before it proved anything; `evicted`: with the word that there is no such channel. */
+export function closedAtOnce(evicted: boolean): TrunklineError {
   return new TrunklineError(
     evicted ? 'notifications.channel_gone' : 'notifications.connect_failed',
     evicted ? 'Genesys has removed the channel.' : 'Genesys closed the notification WebSocket as soon as it was open.',

@@ -62,6 +62,20 @@ test('a channel removed before it ever worked is replaced soon, whether or not s
   assert.equal(it.genesys.count('createChannel'), 3)
 })
 
+for (const [mode, said] of [
+  ['close', /received: Genesys closed the notification WebSocket as soon as it was open\./],
+  ['close-at-ping', /received: Genesys closed the notification WebSocket as soon as it was open\./],
+  ['gone', /received: Genesys has removed the channel\./],
+  ['silent', /received: The WebSocket is open, but does not answer\./],
+] as const) {
+  test(`sockets that ${mode} are said to be what they are`, async (t) => {
+    const it = await rig(t, { settings: PRESENCE, prepare: (genesys) => (genesys.mode = mode) })
+    await it.source.start()
+    await it.playUntil('a reason', () => it.said.some((line) => line.includes('received:')))
+    assert.match(it.said.find((line) => line.includes('received:')) ?? '', said)
+  })
+}
+
 for (const mode of ['gone', 'gone-after-pong'] as const) {
   test(`channels that are all ${mode} make no busy loop, and one gap after the other is named`, async (t) => {
     const it = await rig(t, { settings: PRESENCE, prepare: (genesys) => (genesys.mode = mode) })

@@ -11,7 +11,7 @@ import type { SourceOutput } from '../source.ts'
 import { contentOf, Copies } from './copies.ts'
 import { Coverage } from './coverage.ts'
 import type { Frame } from './frames.ts'
-import { Link } from './link.ts'
+import { closedAtOnce, Link } from './link.ts'
 import type { FreshChannel, LinkOptions } from './link.ts'
 import type { ShardTopics } from './plan.ts'
 import type { NotificationSettings } from './settings.ts'
@@ -200,12 +200,11 @@ export class Shard {
         this.#sync.note(states),
       )
       if (!(await link.working)) {
-        if (link.evicted) this.#fresh = null
         // Of the very first one: later ones are opened for a reason that is known already.
         if (this.#current === null) this.#lost(link, await link.attention)
+        const failure = link.live ? mute() : closedAtOnce(link.evicted)
         link.close()
-        this.#problem('notifications.connect_failed', 'The WebSocket is open, but does not answer.')
-        return null
+        throw failure
       }
       this.#fresh = null
       this.#adopt(link)
@@ -362,6 +361,11 @@ const MAX_ENDED = 8
 const FRESH_MS = 10 * 60_000
 /** Attempts after which it is asked whether such a channel is still there. */
 const TRIES_BETWEEN = 5
+
+function mute(): TrunklineError {
+  const hint = 'It is tried again. If it lasts: look for a proxy that holds frames back.'
+  return new TrunklineError('notifications.connect_failed', 'The WebSocket is open, but does not answer.', hint)
+}
 
 function aborted(signal: AbortSignal): Promise<null> {
   return new Promise((resolve) => {
