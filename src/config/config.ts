@@ -133,11 +133,15 @@ export type RouteInput = {
   readonly backfill?: boolean | undefined
   /** Whether the names behind ids are delivered beside the event. */
   readonly names?: boolean | undefined
-  /** Keeps arrival order within an entity; null delivers in any order. */
+  /** Keeps the order of events within an entity; null delivers in any order. */
   readonly order?:
     | {
         /** The entity whose events keep their order. */
         readonly by: OrderBy
+        /** How long an event may wait for older ones, so that they are delivered in the order of business time; null keeps the order of arrival. */
+        readonly windowMs?: number | null | undefined
+        /** What happens to an event that is older than what its entity has been delivered: `deliver` (marked), `drop` or `deadletter`. */
+        readonly late?: LatePolicy | undefined
       }
     | null
     | undefined
@@ -209,6 +213,8 @@ export type FunctionSinkInput = {
 export type EventPattern = Readonly<Record<string, unknown>>
 
 export type OrderBy = 'conversation' | 'user' | 'queue' | 'entity'
+
+export type LatePolicy = 'deliver' | 'drop' | 'deadletter'
 
 /** What to do with an event that drifted: deliver it, deliver it with a mark, or keep it as a dead letter. */
 export type PolicyAction = 'accept' | 'tag' | 'quarantine'
@@ -288,11 +294,18 @@ export type RouteConfig = {
   readonly validate: boolean
   readonly backfill: boolean
   readonly names: boolean
-  readonly order: { readonly by: OrderBy } | null
+  readonly order: OrderConfig | null
   readonly sink: HttpSinkConfig | FileSinkConfig | FunctionSinkConfig
   readonly retry: { readonly maxAttempts: number; readonly baseMs: number; readonly maxMs: number }
   readonly backlog: { readonly maxAgeMs: number } | { readonly maxBytes: number } | null
   readonly paused: boolean
+}
+
+export type OrderConfig = {
+  readonly by: OrderBy
+  /** null keeps the order of arrival. */
+  readonly windowMs: number | null
+  readonly late: LatePolicy
 }
 
 export type HttpSinkConfig = {

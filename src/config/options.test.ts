@@ -53,7 +53,7 @@ const FULL = {
       validate: false,
       backfill: true,
       names: true,
-      order: { by: 'queue' },
+      order: { by: 'queue', windowMs: 5000, late: 'drop' },
       sink: { type: 'http', url: 'https://crm.example/in?k=1', headers: { 'X-Key': 'text' }, timeoutMs: 6, concurrency: 7 },
       retry: { maxAttempts: 8, baseMs: 9, maxMs: 10 },
       backlog: { maxAgeMs: 1003 },
@@ -109,7 +109,7 @@ const RESOLVED: Omit<Config, 'origins'> = {
       ...FULL.routes.first,
       patterns: [FULL.routes.first.match],
       from: 'earliest',
-      order: { by: 'queue' },
+      order: { by: 'queue', windowMs: 5000, late: 'drop' },
       sink: { ...FULL.routes.first.sink, type: 'http', headers: { 'x-key': 'text' }, shownUrl: 'https://crm.example/in?***' },
     },
     {

@@ -1,5 +1,5 @@
 /** The rows of the option table that belong to a route, in the order of the reference page. */
-import { GIB, KIB, MAX_TIMER_MS, MIB, type Option } from './option.ts'
+import { DAY_MS, GIB, KIB, MAX_TIMER_MS, MIB, type Option } from './option.ts'
 
 export const ROUTE_OPTIONS: readonly Option[] = [
   {
@@ -87,7 +87,7 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     type: 'group',
     default: null,
     nullable: true,
-    description: 'Keeps arrival order within an entity; null delivers in any order.',
+    description: 'Keeps the order of events within an entity; null delivers in any order.',
   },
   {
     path: 'routes.*.order.by',
@@ -95,6 +95,25 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     choices: ['conversation', 'user', 'queue', 'entity'],
     required: true,
     description: 'The entity whose events keep their order.',
+  },
+  {
+    path: 'routes.*.order.windowMs',
+    type: 'integer',
+    unit: 'ms',
+    default: null,
+    nullable: true,
+    min: 1,
+    max: DAY_MS,
+    description:
+      'How long an event may wait for older ones, so that they are delivered in the order of business time; null keeps the order of arrival.',
+  },
+  {
+    path: 'routes.*.order.late',
+    type: 'choice',
+    choices: ['deliver', 'drop', 'deadletter'],
+    default: 'deliver',
+    description:
+      'What happens to an event that is older than what its entity has been delivered: `deliver` (marked), `drop` or `deadletter`.',
   },
   {
     path: 'routes.*.sink.type',

@@ -93,7 +93,7 @@ export function redrive(
       )
     const list = byRoute.get(name) ?? []
     const dueAtMs = Math.round(nowMs + list.length * gap)
-    list.push({ seq: Number(row['seq']), state: 'redrive', attempt: 0, dueAtMs, reason: 'redrive.requested', entity: null })
+    list.push({ seq: Number(row['seq']), state: 'redrive', attempt: 0, dueAtMs, reason: 'redrive.requested', entity: null, mark: null })
     byRoute.set(name, list)
   }
   let redriveId = 0

@@ -9,7 +9,7 @@ import { KEEP, type Outcome, retry } from '../pipeline/outcome.ts'
 import { turns } from '../testing/virtual-clock.ts'
 import { explainOnRoute } from './explain.ts'
 import type { Route } from './route.ts'
-import { LOG_ID, Life, ScriptedSink, type World, framesOf, someEvents, tempDir, world } from '../testing/route-harness.ts'
+import { IN_ARRIVAL, LOG_ID, Life, ScriptedSink, type World, framesOf, someEvents, tempDir, world } from '../testing/route-harness.ts'
 
 const NEVER = (): Promise<readonly Outcome[]> => new Promise(() => undefined)
 
@@ -71,7 +71,7 @@ test('what waits for its next attempt, and for its predecessor, expires too, so 
     deliver: (events) => events.map((e) => (e.conversationId === 'a' ? retry('http.500') : KEEP)),
   })
   const life = new Life(at)
-  const route = await life.route(sink, { order: { by: 'conversation' }, retry: { maxAttempts: 9, baseMs: 3_600_000, maxMs: 3_600_000 } })
+  const route = await life.route(sink, { order: IN_ARRIVAL, retry: { maxAttempts: 9, baseMs: 3_600_000, maxMs: 3_600_000 } })
   await turns(30)
   assert.equal(route.neededSeq, 1)
   route.expireBefore(3)

@@ -6,7 +6,7 @@ import { redrive } from '../recovery/dead-letters.ts'
 import { turns } from '../testing/virtual-clock.ts'
 import { eventOf } from '../testing/event-of.ts'
 import { type RouteHistory, explainOnRoute } from './explain.ts'
-import { Life, ScriptedSink, type World, someEvents, world } from '../testing/route-harness.ts'
+import { IN_ARRIVAL, Life, ScriptedSink, type World, someEvents, world } from '../testing/route-harness.ts'
 
 const NEVER = (): Promise<readonly Outcome[]> => new Promise(() => undefined)
 const PRESENCE = 'v2.users.{id}.presence'
@@ -147,7 +147,7 @@ test('retrying and held, with their reasons', async () => {
   at.log.append(someEvents(2, { conversationId: 'a' }))
   const life = new Life(at)
   await life.route(new ScriptedSink({ deliver: () => [retry('http.500', 'oops')] }), {
-    order: { by: 'conversation' },
+    order: IN_ARRIVAL,
     retry: { maxAttempts: 5, baseMs: 3_600_000, maxMs: 3_600_000 },
   })
   await turns(20)

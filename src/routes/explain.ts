@@ -43,13 +43,15 @@ export type RouteHistory = {
   readonly history: readonly Happening[]
 }
 
-/** The part of a route's definition that pure verdicts depend on; stored with each revision. */
+/** The part of a route's definition that pure verdicts depend on; stored with each revision. Of a revision before a stage existed its key is missing. */
 export type Definition = {
   readonly topics: readonly string[] | null
   readonly patterns: readonly unknown[]
   readonly dedupe: boolean
   readonly backfill: boolean
   readonly validate: boolean
+  readonly limit?: boolean
+  readonly order?: boolean
 }
 
 /** What validation says of an event now, in words; null when it fits. */
@@ -81,6 +83,12 @@ export function explainOnRoute(
   const expired = ledger.get('SELECT reason FROM expired WHERE route = ? AND from_seq <= ? AND to_seq >= ?', name, seq, seq)
   if (expired !== undefined) return { ...base, outcome: 'dropped', reason: String(expired['reason']), stages: [] }
   if (unmatched !== null) return { ...base, outcome: 'not_matched', reason: unmatched, stages }
+  const held = route?.where(seq) === 'in_flight' ? null : heldOn(ledger, name, seq)
+
+  const limit = noteOf('limit', definition.limit === true, history, held)
+  if (limit !== null) stages.push(limit)
+  if (limit?.outcome === 'drop') return { ...base, outcome: 'dropped', reason: limit.reason, stages }
+  if (limit?.outcome === 'hold') return { ...base, outcome: 'held', reason: limit.reason, stages }
   if (definition.validate && findings !== null) {
     const dead = history.find((h) => h.stage === 'validate' && h.what === 'dead')
     const why = dead === undefined ? findings(event) : (dead.detail ?? dead.reason)
@@ -97,11 +105,30 @@ export function explainOnRoute(
     derived: true,
   })
   if (duplicate) return { ...base, outcome: 'duplicate', reason: `duplicate of ${event.duplicateOf}`, stages }
+  const order = noteOf('order', definition.order === true, history, held)
+  if (order !== null) stages.push(order)
+  if (order?.outcome === 'drop') return { ...base, outcome: 'dropped', reason: order.reason, stages }
+  if (held !== null) return { ...base, outcome: 'held', reason: held.reason, stages }
 
   const { outcome, reason } = deliveryOf(ledger, name, route, seq, history, state)
   const known = outcome === 'delivered' ? 'keep' : outcome
   stages.push({ stage: 'deliver', outcome: known, reason, derived: outcome === 'delivered' && history.at(-1)?.what !== 'delivered' })
   return { ...base, outcome, reason, stages }
+}
+
+type HeldAt = { readonly stage: string; readonly reason: string }
+
+function heldOn(ledger: Ledger, name: string, seq: number): HeldAt | null {
+  const row = ledger.get('SELECT stage, reason FROM held WHERE route = ? AND seq = ?', name, seq)
+  return row === undefined ? null : { stage: String(row['stage']), reason: String(row['reason']) }
+}
+
+/** What a stage that may hold, drop or remark did; null where the route has no such stage. */
+function noteOf(stage: string, isOn: boolean, history: readonly Happening[], held: HeldAt | null): StageNote | null {
+  if (held?.stage === stage) return { stage, outcome: 'hold', reason: held.reason, derived: false }
+  const last = history.findLast((h) => h.stage === stage && (h.what === 'dropped' || h.what === 'held' || h.what === 'noted'))
+  if (last !== undefined) return { stage, outcome: last.what === 'dropped' ? 'drop' : 'keep', reason: last.reason, derived: false }
+  return isOn ? { stage, outcome: 'keep', reason: null, derived: true } : null
 }
 
 /** Why the route does not take the event, or null when it does. */
@@ -155,8 +182,8 @@ function deliveryOf(
   history: readonly Happening[],
   state: Progressed,
 ): { outcome: RouteOutcome; reason: string | null } {
-  const pending = ledger.get('SELECT state, reason, due_at_ms FROM pending WHERE route = ? AND seq = ?', name, seq)
-  if (pending !== undefined) return { outcome: pending['state'] === 'held' ? 'held' : 'retrying', reason: String(pending['reason']) }
+  const pending = ledger.get('SELECT reason FROM pending WHERE route = ? AND seq = ?', name, seq)
+  if (pending !== undefined) return { outcome: 'retrying', reason: String(pending['reason']) }
   const ended = history.findLast((h) => h.what === 'dead' || h.what === 'delivered' || h.what === 'dropped')
   if (ended !== undefined)
     return { outcome: ended.what === 'delivered' ? 'delivered' : ended.what === 'dead' ? 'dead' : 'dropped', reason: ended.reason }

@@ -49,6 +49,26 @@ const STEPS: readonly string[] = [
     id INTEGER PRIMARY KEY, source TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, gap TEXT NOT NULL
   ) STRICT;
   `,
+  // What stages hold, what entities released last, counters one by one: a commit writes what changed.
+  `
+  CREATE TABLE held (
+    route TEXT NOT NULL, seq INTEGER NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL, key TEXT, due_at_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, tie INTEGER NOT NULL, slot TEXT, stored INTEGER NOT NULL, PRIMARY KEY (route, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX held_by_time ON held (route, due_at_ms, seq) WHERE stage <> 'order';
+  CREATE INDEX held_by_line ON held (route, key, at_ms, tie, seq) WHERE stored = 1;
+  CREATE INDEX held_by_slot ON held (route, slot) WHERE slot IS NOT NULL;
+  INSERT INTO held SELECT route, seq, 'order', reason, entity, due_at_ms, seq, 0, NULL, 0 FROM pending WHERE state = 'held';
+  DELETE FROM pending WHERE state = 'held';
+  ALTER TABLE pending ADD COLUMN mark TEXT;
+  CREATE TABLE released (
+    route TEXT NOT NULL, seq INTEGER NOT NULL, entity TEXT NOT NULL, at_ms INTEGER NOT NULL, tie INTEGER NOT NULL, PRIMARY KEY (route, seq)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE routes ADD COLUMN order_at_ms INTEGER;
+  CREATE TABLE counters (route TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (route, name)) STRICT, WITHOUT ROWID;
+  INSERT INTO counters SELECT r.name, c.key, c.value FROM routes r, json_each(r.counts) c;
+  ALTER TABLE routes DROP COLUMN counts;
+  `,
 ]
 
 /** Brings the schema up to date; refuses a file written by a newer version. */

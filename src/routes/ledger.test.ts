@@ -3,6 +3,7 @@ import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
+import { Held } from './held.ts'
 import { Ledger, type DeadLetterRow, type Happening, type RouteChanges } from './ledger.ts'
 import { tempDir } from '../testing/route-harness.ts'
 
@@ -58,11 +59,24 @@ function newLedger(): { ledger: Ledger; path: string } {
 describe('a commit', () => {
   test('comes back whole after the file is opened again', () => {
     const { ledger, path } = newLedger()
-    const parked = { seq: 7, state: 'retry' as const, attempt: 2, dueAtMs: 99, reason: 'http.500', entity: 'c' }
-    ledger.commit(
-      { ...NOTHING, position: 5, above: [[7, 9]], sinkPosition: 'p', park: [parked], happenings: [happening(7)] },
-      { delivered: 4 },
-    )
+    const parked = {
+      seq: 7,
+      state: 'retry' as const,
+      attempt: 2,
+      dueAtMs: 99,
+      reason: 'http.500',
+      entity: 'c',
+      mark: 'order.late' as const,
+    }
+    ledger.commit({
+      ...NOTHING,
+      position: 5,
+      above: [[7, 9]],
+      sinkPosition: 'p',
+      park: [parked],
+      happenings: [happening(7)],
+      counts: { delivered: 4 },
+    })
     ledger.close()
     const again = new Ledger(path)
     assert.deepEqual(again.route('crm'), {
@@ -79,33 +93,34 @@ describe('a commit', () => {
 
   test('of which one statement fails leaves nothing of the others, and the next one goes through', () => {
     const { ledger } = newLedger()
-    ledger.commit({ ...NOTHING, position: 3, sinkPosition: 'a' }, { delivered: 2 })
+    ledger.commit({ ...NOTHING, position: 3, sinkPosition: 'a', counts: { delivered: 2 } })
     const before = ledger.route('crm')
     const bad = { fromSeq: 8, toSeq: 9, atMs: 0.5, reason: 'backlog.expired' }
     const changes: RouteChanges = {
       ...NOTHING,
       position: 10,
       sinkPosition: 'b',
-      park: [{ seq: 4, state: 'retry', attempt: 1, dueAtMs: 1, reason: 'x', entity: null }],
+      counts: { delivered: 9 },
+      park: [{ seq: 4, state: 'retry', attempt: 1, dueAtMs: 1, reason: 'x', entity: null, mark: null }],
       happenings: [happening(4), happening(5, 'dead')],
       dead: [letter(5)],
       expired: [bad],
     }
-    assert.throws(() => ledger.commit(changes, { delivered: 9 }), /cannot store REAL/)
+    assert.throws(() => ledger.commit(changes), /cannot store REAL/)
     assert.deepEqual(ledger.route('crm'), before)
     assert.deepEqual(ledger.history('crm', 4), [])
     assert.equal(ledger.get('SELECT 1 FROM dead_letters'), undefined)
-    ledger.commit({ ...changes, expired: [{ ...bad, atMs: 1 }] }, { delivered: 9 })
+    ledger.commit({ ...changes, expired: [{ ...bad, atMs: 1 }] })
     assert.equal(ledger.route('crm')?.position, 10)
     ledger.close()
   })
 
   test('of an event that died again adds its attempts and keeps one dead letter', () => {
     const { ledger } = newLedger()
-    ledger.commit({ ...NOTHING, dead: [letter(5)] }, {})
-    ledger.commit({ ...NOTHING, revived: [5] }, {})
+    ledger.commit({ ...NOTHING, dead: [letter(5)] })
+    ledger.commit({ ...NOTHING, revived: [5] })
     assert.equal(ledger.get('SELECT state FROM dead_letters')?.['state'], 'redriven')
-    ledger.commit({ ...NOTHING, dead: [{ ...letter(5), reason: 'http.410', attempts: 3 }] }, {})
+    ledger.commit({ ...NOTHING, dead: [{ ...letter(5), reason: 'http.410', attempts: 3 }] })
     assert.deepEqual(
       { ...ledger.get('SELECT state, reason, attempts, count(*) AS n FROM dead_letters') },
       { state: 'dead', reason: 'http.410', attempts: 4, n: 1 },
@@ -130,11 +145,20 @@ describe('the file', () => {
     const { ledger, path } = newLedger()
     ledger.revise('crm', 1, 'r1', '{}', 0)
     ledger.db.exec(
-      'ALTER TABLE revisions DROP COLUMN settled_above; DROP TABLE flags; DROP TABLE flag_changes; DROP TABLE kept; DROP TABLE gaps; PRAGMA user_version = 1',
+      'ALTER TABLE revisions DROP COLUMN settled_above; DROP TABLE flags; DROP TABLE flag_changes; DROP TABLE kept; DROP TABLE gaps; ' +
+        `DROP TABLE held; DROP TABLE released; DROP TABLE counters; ALTER TABLE pending DROP COLUMN mark; ALTER TABLE routes DROP COLUMN order_at_ms;
+         ALTER TABLE routes ADD COLUMN counts TEXT NOT NULL DEFAULT '{"delivered":7}';
+         INSERT INTO pending VALUES ('crm', 5, 'held', 0, 9007199254740991, 'order.predecessor', 'c'), ('crm', 4, 'retry', 1, 99, 'http.500', 'c');` +
+        'PRAGMA user_version = 1',
     )
     ledger.close()
     const again = new Ledger(path)
     assert.equal(again.revisionAt('crm', 5)?.revision, 'r1')
+    const state = again.route('crm')
+    assert.deepEqual(
+      [state?.counts, state?.pending.map((p) => [p.seq, p.state, p.mark]), new Held(again, 'crm').get(5)?.key],
+      [{ delivered: 7 }, [[4, 'retry', null]], 'c'],
+    )
     again.close()
   })
 })
@@ -144,19 +168,16 @@ describe('revisions', () => {
     const { ledger } = newLedger()
     ledger.revise('crm', 1, 'a', 'A', 0)
     ledger.revise('crm', 5, 'a', 'A', 0)
-    ledger.commit(
-      {
-        ...NOTHING,
-        position: 10,
-        above: [
-          [12, 14],
-          [16, 16],
-        ],
-      },
-      {},
-    )
+    ledger.commit({
+      ...NOTHING,
+      position: 10,
+      above: [
+        [12, 14],
+        [16, 16],
+      ],
+    })
     ledger.revise('crm', 10, 'b', 'B', 0)
-    ledger.commit({ ...NOTHING, position: 20 }, {})
+    ledger.commit({ ...NOTHING, position: 20 })
     ledger.revise('crm', 20, 'a', 'A2', 0)
     const met = [1, 9, 10, 11, 12, 14, 15, 16, 17, 19, 20, 99].map((seq) => ledger.revisionAt('crm', seq)?.definition)
     assert.deepEqual(met, ['A', 'A', 'B', 'B', 'A', 'A', 'B', 'A', 'B', 'B', 'A2', 'A2'])
@@ -167,18 +188,15 @@ describe('revisions', () => {
 
 test('what belongs to records that have left the log is forgotten, but not the history of a dead letter', () => {
   const { ledger } = newLedger()
-  ledger.commit(
-    {
-      ...NOTHING,
-      happenings: [happening(3), happening(4), happening(4, 'dead'), happening(8)],
-      dead: [letter(4)],
-      expired: [
-        { fromSeq: 1, toSeq: 2, atMs: 0, reason: 'x' },
-        { fromSeq: 5, toSeq: 9, atMs: 0, reason: 'x' },
-      ],
-    },
-    {},
-  )
+  ledger.commit({
+    ...NOTHING,
+    happenings: [happening(3), happening(4), happening(4, 'dead'), happening(8)],
+    dead: [letter(4)],
+    expired: [
+      { fromSeq: 1, toSeq: 2, atMs: 0, reason: 'x' },
+      { fromSeq: 5, toSeq: 9, atMs: 0, reason: 'x' },
+    ],
+  })
   ledger.forgetBefore(8)
   assert.deepEqual(
     [3, 4, 8].map((seq) => ledger.history('crm', seq).length),
@@ -193,7 +211,7 @@ test('what belongs to records that have left the log is forgotten, but not the h
 
 test('a route that is made again keeps its progress, and is known when it is no longer configured', () => {
   const { ledger, path } = newLedger()
-  ledger.commit({ ...NOTHING, position: 5 }, {})
+  ledger.commit({ ...NOTHING, position: 5 })
   ledger.createRoute('crm', 9)
   ledger.createRoute('archive', 9)
   assert.deepEqual([ledger.route('crm')?.position, ledger.route('archive')?.startedSeq, ledger.route('none')], [5, 9, null])

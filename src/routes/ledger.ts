@@ -6,16 +6,17 @@
  * committed with FULL.
  */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import type { Range } from './progress.ts'
 import { TrunklineError } from '../errors.ts'
+import type { Mark } from '../event/event.ts'
 import { migrate } from './ledger-schema.ts'
+import type { Range } from './progress.ts'
 
 /** What happened to one event on one route and was not plain success. Appended, never rewritten. */
 export type Happening = {
   readonly route: string
   readonly seq: number
   readonly atMs: number
-  readonly what: 'attempt_failed' | 'dead' | 'redrive_requested' | 'delivered' | 'dropped' | 'held'
+  readonly what: 'attempt_failed' | 'dead' | 'redrive_requested' | 'delivered' | 'dropped' | 'held' | 'noted'
   /** Attempts made so far, where it applies. */
   readonly attempt: number
   readonly stage: string
@@ -25,9 +26,9 @@ export type Happening = {
   readonly origin: 'live' | 'redrive'
 }
 
-export type PendingState = 'retry' | 'held' | 'redrive'
+export type PendingState = 'retry' | 'redrive'
 
-/** An event parked above or below the watermark: waiting for its next attempt or for another event. */
+/** An event parked above or below the watermark: waiting for its next attempt. What stages hold is elsewhere, see held.ts. */
 export type Pending = {
   readonly seq: number
   readonly state: PendingState
@@ -35,6 +36,8 @@ export type Pending = {
   readonly dueAtMs: number
   readonly reason: string
   readonly entity: string | null
+  /** What it is delivered with beside its own marks. */
+  readonly mark: Mark | null
 }
 
 export type DeadLetterRow = {
@@ -61,7 +64,7 @@ export type RouteChanges = {
   readonly position: number
   readonly above: readonly Range[]
   readonly sinkPosition: string | null
-  /** Added to the route's counters, keyed `outcome|reason|key`. */
+  /** Counters that changed, keyed `outcome|reason|key`: their new totals. */
   readonly counts: Counts
   readonly park: readonly Pending[]
   readonly unpark: readonly number[]
@@ -91,15 +94,16 @@ export class Ledger {
 
   /** State of a route, or null when it has never run here. */
   route(name: string): RouteState | null {
-    const row = this.get('SELECT position, above, sink_position, started_seq, counts FROM routes WHERE name = ?', name)
+    const row = this.get('SELECT position, above, sink_position, started_seq FROM routes WHERE name = ?', name)
     if (row === undefined) return null
-    const pending = this.all('SELECT seq, state, attempt, due_at_ms, reason, entity FROM pending WHERE route = ? ORDER BY seq', name)
+    const pending = this.all('SELECT seq, state, attempt, due_at_ms, reason, entity, mark FROM pending WHERE route = ? ORDER BY seq', name)
+    const counters = this.all('SELECT name, n FROM counters WHERE route = ?', name)
     return {
       position: Number(row['position']),
       above: JSON.parse(String(row['above'])) as Range[],
       sinkPosition: row['sink_position'] === null ? null : String(row['sink_position']),
       startedSeq: Number(row['started_seq']),
-      counts: JSON.parse(String(row['counts'])) as Counts,
+      counts: Object.fromEntries(counters.map((c) => [String(c['name']), Number(c['n'])])),
       pending: pending.map((p) => ({
         seq: Number(p['seq']),
         state: String(p['state']) as PendingState,
@@ -107,13 +111,14 @@ export class Ledger {
         dueAtMs: Number(p['due_at_ms']),
         reason: String(p['reason']),
         entity: p['entity'] === null ? null : String(p['entity']),
+        mark: p['mark'] as Mark | null,
       })),
     }
   }
 
   createRoute(name: string, startedSeq: number): void {
     this.run(
-      `INSERT OR IGNORE INTO routes (name, position, above, sink_position, started_seq, counts) VALUES (?, ?, '[]', NULL, ?, '{}')`,
+      `INSERT OR IGNORE INTO routes (name, position, above, sink_position, started_seq) VALUES (?, ?, '[]', NULL, ?)`,
       name,
       startedSeq,
       startedSeq,
@@ -137,26 +142,28 @@ export class Ledger {
       SELECT max(seq) AS seq FROM (
         SELECT position - 1 AS seq FROM routes
         UNION ALL SELECT json_extract(value, '$[1]') FROM routes, json_each(above)
-        UNION ALL SELECT seq FROM pending UNION ALL SELECT seq FROM dead_letters)`)
+        UNION ALL SELECT seq FROM pending UNION ALL SELECT max(seq) FROM held GROUP BY route UNION ALL SELECT seq FROM dead_letters)`)
     return Number(row?.['seq'] ?? 0)
   }
 
-  /** Applies what a route has reached, all or nothing. `counts` are the new totals. */
-  commit(changes: RouteChanges, totals: Counts): void {
+  /** Applies what a route has reached, all or nothing, with what `more` writes. */
+  commit(changes: RouteChanges, more: () => void = () => undefined): void {
     this.transaction(() => {
       const { route } = changes
       this.run(
-        'UPDATE routes SET position = ?, above = ?, sink_position = ?, counts = ? WHERE name = ?',
+        'UPDATE routes SET position = ?, above = ?, sink_position = ? WHERE name = ?',
         changes.position,
         JSON.stringify(changes.above),
         changes.sinkPosition,
-        JSON.stringify(totals),
         route,
       )
+      for (const [name, n] of Object.entries(changes.counts))
+        this.run('INSERT INTO counters (route, name, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = excluded.n', route, name, n)
+      more()
       for (const seq of changes.unpark) this.run('DELETE FROM pending WHERE route = ? AND seq = ?', route, seq)
       for (const p of changes.park)
         this.run(
-          'INSERT OR REPLACE INTO pending (route, seq, state, attempt, due_at_ms, reason, entity) VALUES (?, ?, ?, ?, ?, ?, ?)',
+          'INSERT OR REPLACE INTO pending (route, seq, state, attempt, due_at_ms, reason, entity, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
           route,
           p.seq,
           p.state,
@@ -164,6 +171,7 @@ export class Ledger {
           p.dueAtMs,
           p.reason,
           p.entity,
+          p.mark,
         )
       for (const h of changes.happenings) this.happened(h)
       for (const d of changes.dead) this.#bury(route, d)
@@ -249,6 +257,7 @@ export class Ledger {
       seq,
     )
     this.run('DELETE FROM expired WHERE to_seq < ?', seq)
+    this.run('DELETE FROM released WHERE seq < ?', seq)
   }
 
   transaction(work: () => void): void {

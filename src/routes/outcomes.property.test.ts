@@ -6,14 +6,14 @@ import fc from 'fast-check'
 import type { Event } from '../event/event.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import { parseEventId } from '../log/event-id.ts'
-import { KEEP, type Outcome, dead, hold, retry } from '../pipeline/outcome.ts'
+import { KEEP, type Outcome, type Stage, dead, hold, retry } from '../pipeline/outcome.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
 import { fileSink } from '../sinks/file.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { eventOf } from '../testing/event-of.ts'
 import { seededRandom, turns } from '../testing/virtual-clock.ts'
 import { type RouteOutcome, explainOnRoute } from './explain.ts'
-import { LOG_ID, Life, ScriptedSink, type World, tempDir, world } from '../testing/route-harness.ts'
+import { IN_ARRIVAL, LOG_ID, Life, ScriptedSink, type World, tempDir, world } from '../testing/route-harness.ts'
 
 /*
  * The promise: every accepted event ends, on every route, as exactly one of delivered, duplicate, not matched, dropped
@@ -40,13 +40,28 @@ const scenario = fc.record({
   ),
   topics: fc.constantFrom(...FILTERS),
   dedupe: fc.boolean(),
-  order: fc.constantFrom(null, { by: 'conversation' as const }),
+  order: fc.constantFrom(null, IN_ARRIVAL, { ...IN_ARRIVAL, windowMs: 40 }, { ...IN_ARRIVAL, windowMs: 40, late: 'drop' as const }),
   maxAttempts: fc.integer({ min: 1, max: 4 }),
   maxBatch: fc.integer({ min: 1, max: 5 }),
   concurrency: fc.integer({ min: 1, max: 3 }),
   lives: fc.integer({ min: 1, max: 4 }),
   expires: fc.boolean(),
+  holds: fc.boolean(),
 })
+
+/** Holds every third event for a while, and of every fifth only the newest of its conversation; again when they come back too early. */
+function holding(nowMs: () => number): Stage {
+  const until = (event: Event): Outcome => {
+    const seq = parseEventId(LOG_ID, event.id) ?? 0
+    if (seq % 5 === 0) return hold('limit.latest', nowMs() + 50, { key: 'k', slot: event.conversationId ?? '' })
+    return seq % 3 === 0 ? hold('limit.delayed', nowMs() + 30 + (seq % 7), { key: 'k' }) : KEEP
+  }
+  return {
+    name: 'limit',
+    run: (events) => events.map(until),
+    resume: (held) => held.map(({ dueAtMs }) => (dueAtMs % 4 === 0 ? hold('limit.delayed', nowMs() + 5, { key: 'k' }) : KEEP)),
+  }
+}
 
 test('property: every accepted event ends in exactly one outcome, and the sink agrees', async () => {
   await fc.assert(
@@ -63,6 +78,7 @@ test('property: every accepted event ends in exactly one outcome, and the sink a
         return random() < 0.05 ? outcomes.slice(0, -1) : outcomes
       }
       const config = { topics: s.topics, dedupe: s.dedupe, order: s.order, retry: { maxAttempts: s.maxAttempts, baseMs: 10, maxMs: 100 } }
+      const shaping = s.holds ? { shaping: [holding(() => at.clock.nowMs())] } : {}
       const firstOf = new Map<number, number>()
       let made = 0
       const append = (group: (typeof s.groups)[number]): void => {
@@ -78,7 +94,7 @@ test('property: every accepted event ends in exactly one outcome, and the sink a
       const groups = [...s.groups]
       for (let n = 1; n < s.lives; n++) {
         const life = new Life(at)
-        const route = await life.route(sink, config, { seed: s.seed + n })
+        const route = await life.route(sink, config, { seed: s.seed + n, ...shaping })
         for (let steps = 1 + Math.floor(random() * 8); steps > 0; steps--) {
           const group = random() < 0.5 ? groups.shift() : undefined
           if (group !== undefined) append(group)
@@ -95,7 +111,7 @@ test('property: every accepted event ends in exactly one outcome, and the sink a
         } else life.crash()
       }
       const life = new Life(at)
-      const route = await life.route(sink, config, { seed: s.seed })
+      const route = await life.route(sink, config, { seed: s.seed, ...shaping })
       for (const group of groups) append(group)
       route.wake()
       await at.clock.until('everything is settled', () => settled(life), 3_600_000)
@@ -111,8 +127,12 @@ test('property: every accepted event ends in exactly one outcome, and the sink a
         const matched = expectedTopics === null || expectedTopics.matches(event.topic)
         const repeat = s.dedupe && firstOf.has(seq)
         if (!matched || repeat) assert.equal(given.length, 0, 'the sink never saw what was not for it')
-        if (s.expires && outcome === 'dropped') assert.equal(reason, 'backlog.expired')
-        else if (!matched) assert.equal(outcome, 'not_matched')
+        if (outcome === 'dropped') {
+          const because = [...(s.expires ? ['backlog.expired'] : []), ...(s.holds ? ['limit.superseded'] : [])]
+          if (s.order?.late === 'drop') because.push('order.late')
+          assert.ok(because.includes(reason ?? ''), `dropped for ${reason}`)
+          if (reason !== 'backlog.expired') assert.equal(given.length, 0, 'what was dropped was never given')
+        } else if (!matched) assert.equal(outcome, 'not_matched')
         else if (repeat) assert.equal(outcome, 'duplicate')
         else if (outcome === 'delivered') assert.ok(given.some((g) => g.outcome === 'keep'))
         else assert.equal(outcome, 'dead')
@@ -127,9 +147,13 @@ test('property: every accepted event ends in exactly one outcome, and the sink a
       }
       const { counts } = life.ledger.route('crm')!
       const { attempt_failed: _, ...outcomes } = counts
-      const totals = new Map(Object.entries(outcomes).map(([key, n]) => [key.split('|')[0] as string, n]))
+      const totals = new Map<string, number>()
+      for (const [key, n] of Object.entries(outcomes)) {
+        const outcome = key.split('|')[0] as string
+        if (outcome !== 'noted' && outcome !== 'held') totals.set(outcome, (totals.get(outcome) ?? 0) + n)
+      }
       assert.deepEqual(totals, new Map([...counted].map(([o, n]) => [o as string, n])))
-      assert.equal(life.ledger.all('SELECT * FROM pending').length, 0)
+      for (const table of ['pending', 'held']) assert.deepEqual(life.ledger.all(`SELECT * FROM ${table}`), [])
       life.crash()
     }),
     { numRuns: 150 },
@@ -167,7 +191,8 @@ test('property: a sink with a committed position has every event exactly once, w
         }
         return sink
       }
-      const config = { order: s.order, retry: { maxAttempts: 50, baseMs: 10, maxMs: 100 } }
+      const order = s.order === null ? null : { ...s.order, late: 'deliver' as const }
+      const config = { order, retry: { maxAttempts: 50, baseMs: 10, maxMs: 100 } }
       const count = s.groups.flat().length
       await throughLives(at, make, config, {
         lives: s.lives,

@@ -13,7 +13,10 @@ import { deliverPiece } from '../pipeline/deliver.ts'
 import type { Outcome, Stage } from '../pipeline/outcome.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { Breaker } from './breaker.ts'
+import { Held } from './held.ts'
+import { hold } from './holding.ts'
 import type { Ledger, Pending } from './ledger.ts'
+import { Ordering } from './ordering.ts'
 import { Parked } from './parked.ts'
 import { Progress, type Range, rangesOf } from './progress.ts'
 import { Settlement } from './settlement.ts'
@@ -43,6 +46,8 @@ export class Route {
   readonly name: string
   readonly #o: RouteOptions
   readonly #progress: Progress
+  readonly #held: Held
+  readonly #ordering: Ordering
   readonly #parked: Parked
   readonly #supply: Supply
   readonly #breaker = new Breaker()
@@ -73,10 +78,16 @@ export class Route {
     const state = options.ledger.route(this.name)
     const position = Math.max(state?.position ?? options.log.nextSeq, options.log.firstSeq)
     this.#progress = new Progress(position, state?.above ?? [])
+    const { ledger } = options
+    const { order } = options.config
+    this.#held = new Held(ledger, this.name)
+    this.#ordering = new Ordering({ order, route: this.name, ledger, held: this.#held })
     this.#settlement = new Settlement({
       route: this.name,
-      ledger: options.ledger,
+      ledger,
       progress: this.#progress,
+      held: this.#held,
+      ordering: this.#ordering,
       sink: options.sink,
       counts: { ...state?.counts },
       warn: options.warn,
@@ -84,10 +95,10 @@ export class Route {
       signal: this.#abort.signal,
     })
     this.#parked = new Parked({
-      order: options.config.order?.by ?? null,
+      held: this.#held,
+      ordering: this.#ordering,
       progress: this.#progress,
       settlement: this.#settlement,
-      nowMs: () => options.clock.nowMs(),
     })
     this.#supply = new Supply({
       config: options.config,
@@ -97,13 +108,16 @@ export class Route {
       warn: options.warn,
       progress: this.#progress,
       parked: this.#parked,
+      held: this.#held,
+      ordering: this.#ordering,
       settlement: this.#settlement,
       settle: (job, outcome, stage) => this.#settle(job, outcome, stage),
       signal: this.#abort.signal,
     })
     // Retention has taken what this route had not settled: it was not configured meanwhile.
     const isGone = (p: Pending): boolean => p.state !== 'redrive' && p.seq < options.log.firstSeq
-    const gone: Range[] = state === null ? [] : rangesOf(state.pending.filter(isGone).map((p) => p.seq))
+    const left = this.#held.before(options.log.firstSeq).map((row) => row.seq)
+    const gone: Range[] = state === null ? [] : rangesOf([...state.pending.filter(isGone).map((p) => p.seq), ...left])
     if (state !== null) gone.push(...new Progress(state.position, state.above).unsettled(state.position, position - 1))
     this.#settlement.expired(gone, 'backlog.retention')
     if (gone.length > 0)
@@ -111,17 +125,19 @@ export class Route {
         'backlog.retention',
         `route ${this.name}: records it had not settled have left the log while it was not configured; they count as dropped`,
       )
+    for (const seq of left) this.#held.remove(seq)
     for (const pending of state?.pending ?? []) {
       if (isGone(pending)) this.#settlement.unpark(pending.seq)
       else this.#parked.restore(pending)
     }
+    this.#ordering.restore(options.clock.nowMs())
   }
 
   /** Opens the sink where the last commit left it and begins. */
   async start(): Promise<void> {
     await this.#o.sink.open(this.#o.ledger.route(this.name)?.sinkPosition ?? null)
     this.#settlement.sinkReached()
-    this.#parked.releaseOrphans()
+    this.#ordering.wakeResting(this.#progress.frontier)
     // Where the sink stands is on record before its first delivery: a crash in the very first batch must find it.
     await this.#settlement.commit()
     this.#loop = this.#run()
@@ -144,7 +160,7 @@ export class Route {
 
   /** Lowest seq this route may still need from the log. */
   get neededSeq(): number {
-    return Math.min(this.#settlement.committedPosition, this.#parked.neededSeq)
+    return Math.min(this.#settlement.committedPosition, this.#parked.neededSeq, this.#held.neededSeq)
   }
 
   status(): {
@@ -159,13 +175,12 @@ export class Route {
     sinkError: string | null
     latency: { events: number; p50Ms: number | null; p99Ms: number | null; maxMs: number }
   } {
-    const { held } = this.#parked
     return {
       position: this.#progress.position,
       lag: Math.max(0, this.#o.log.nextSeq - this.#progress.position),
       inFlight: this.#running,
-      retrying: this.#parked.size - held,
-      held,
+      retrying: this.#parked.size,
+      held: this.#held.size,
       breaker: this.#breaker.state(this.#o.clock.nowMs()),
       paused: this.#paused,
       counts: this.#settlement.counts,
@@ -176,14 +191,10 @@ export class Route {
 
   /** State of one record here, as far as memory knows it. */
   where(seq: number): 'parked' | 'in_flight' | 'ahead' | 'done' {
-    if (this.#parked.has(seq)) return 'parked'
-    if (this.#parked.isReattempted(seq)) return 'in_flight'
+    if (this.#parked.isReattempted(seq) || this.#held.isTaken(seq)) return 'in_flight'
+    if (this.#parked.has(seq) || this.#held.has(seq)) return 'parked'
     if (seq >= this.#progress.frontier) return this.#progress.isSettled(seq) ? 'done' : 'ahead'
     return this.#progress.isTaken(seq) ? 'in_flight' : 'done'
-  }
-
-  parked(): readonly Pending[] {
-    return this.#parked.all()
   }
 
   /** Takes dead letters back into delivery; the ledger rows are written already. */
@@ -268,7 +279,7 @@ export class Route {
     if (this.#running >= this.#o.sink.concurrency || this.#paused) return IDLE_MS
     const now = this.#o.clock.nowMs()
     const ready = this.#breaker.readyAtMs(now)
-    const next = Math.max(ready, ready > 0 ? 0 : this.#parked.nextAtMs())
+    const next = Math.max(ready, ready > 0 ? 0 : this.#supply.nextAtMs())
     return Math.min(IDLE_MS, Math.max(1, next - now))
   }
 
@@ -322,6 +333,7 @@ export class Route {
   #settle(job: Job, outcome: Outcome, stage: string): void {
     const now = this.#o.clock.nowMs()
     const { retry } = this.#o.config
+    if (job.note !== null && job.attempt === 0) this.#settlement.noted(job, job.note, now)
     if (outcome.type === 'keep' || outcome.type === 'drop') {
       this.#breakerAfter(() => this.#breaker.succeeded(), 'delivered')
       if (outcome.type === 'keep') {
@@ -335,8 +347,7 @@ export class Route {
     const { entity } = job
     const state = job.origin === 'redrive' ? 'redrive' : 'retry'
     if (outcome.type === 'hold') {
-      this.#breaker.abandoned()
-      this.#parked.park({ seq: job.seq, state, attempt: job.attempt, dueAtMs: outcome.untilMs, reason: outcome.reason, entity })
+      hold({ held: this.#held, progress: this.#progress, settlement: this.#settlement }, job, outcome, stage, now)
       return
     }
     const attempt = job.attempt + 1
@@ -348,7 +359,7 @@ export class Route {
     this.#settlement.failed(job, attempt, outcome, stage, now)
     if (outcome.type === 'retry' && attempt < retry.maxAttempts) {
       const dueAtMs = now + backoffMs(retry, attempt, this.#o.random(), outcome.afterMs)
-      this.#parked.park({ seq: job.seq, state, attempt, dueAtMs, reason: outcome.reason, entity })
+      this.#parked.park({ seq: job.seq, state, attempt, dueAtMs, reason: outcome.reason, entity, mark: job.mark })
       return
     }
     this.#settlement.died(job, attempt, outcome, stage, now)

@@ -6,10 +6,12 @@
 import { step } from '../diagnostics/step.ts'
 import type { LogRecord } from '../log/reader.ts'
 import type { Clock } from '../pipeline/clock.ts'
-import type { Outcome } from '../pipeline/outcome.ts'
+import type { Note, Outcome } from '../pipeline/outcome.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { frameHead } from '../log/frame.ts'
+import type { Held, HeldRow } from './held.ts'
 import type { Counts, DeadLetterRow, Happening, Ledger, Pending, RouteChanges } from './ledger.ts'
+import type { Ordering } from './ordering.ts'
 import type { Progress, Range } from './progress.ts'
 import { Latency } from './latency.ts'
 import type { Job } from './supply.ts'
@@ -18,6 +20,8 @@ export type SettlementOptions = {
   readonly route: string
   readonly ledger: Ledger
   readonly progress: Progress
+  readonly held: Held
+  readonly ordering: Ordering
   readonly sink: Sink
   readonly counts: Counts
   readonly clock: Clock
@@ -27,7 +31,7 @@ export type SettlementOptions = {
 }
 
 const COMMIT_RETRY_MS = 500
-/** Keys of one drop reason counted apart; what comes above goes under `*`. */
+/** Counters with a key of a route; what comes above is counted under the key `*`. */
 const MAX_COUNT_KEYS = 2_000
 
 export class Settlement {
@@ -36,6 +40,7 @@ export class Settlement {
   readonly latency: Latency = new Latency()
   committedPosition: number
   readonly #o: SettlementOptions
+  readonly #changed = new Set<string>()
   #park = new Map<number, Pending>()
   #unpark = new Set<number>()
   #happenings: Happening[] = []
@@ -77,8 +82,30 @@ export class Settlement {
     else if (outcome.reason.startsWith('match.')) this.#count('not_matched')
     else {
       this.#count(`dropped|${outcome.reason}|${outcome.key ?? ''}`)
-      this.#happened(job, 'dropped', job.attempt, stage, outcome.reason, outcome.key, nowMs)
+      this.#happened(job, 'dropped', job.attempt, stage, outcome.reason, outcome.by === undefined ? outcome.key : `by ${outcome.by}`, nowMs)
     }
+  }
+
+  /** An event in a hold is given up for another, whose id is `by`. */
+  superseded(row: HeldRow, by: string, nowMs: number): void {
+    const { seq, stage, key } = row
+    const reason = `${stage}.superseded`
+    this.#count(`dropped|${reason}|${key ?? ''}`)
+    const { route } = this.#o
+    this.#happenings.push({ route, seq, atMs: nowMs, what: 'dropped', attempt: 0, stage, reason, detail: `by ${by}`, origin: 'live' })
+  }
+
+  /** A stage makes it wait: told once, whatever becomes of it later. */
+  heldBack(job: Job, outcome: Outcome & { type: 'hold' }, stage: string, nowMs: number): void {
+    const { reason, key = null } = outcome
+    this.#count(`held|${reason}|${key ?? ''}`)
+    this.#happened(job, 'held', job.attempt, stage, reason, key, nowMs)
+  }
+
+  /** A stage let it pass and has something to say about it. */
+  noted(job: Job, { reason, key }: Note, nowMs: number): void {
+    this.#count(`noted|${reason}|${key ?? ''}`)
+    this.#happened(job, 'noted', job.attempt, reason.split('.')[0] ?? '', reason, key, nowMs)
   }
 
   damaged(records: number): void {
@@ -95,20 +122,11 @@ export class Settlement {
   }
 
   /** A parked record that can no longer be read: no delivery must be concluded from its absence. */
-  lost(pending: Pending, nowMs: number): void {
+  lost(seq: number, attempt: number, origin: Job['origin'], nowMs: number): void {
     this.#count('damaged')
-    const { seq, attempt } = pending
-    this.#happenings.push({
-      route: this.#o.route,
-      seq,
-      atMs: nowMs,
-      what: 'dropped',
-      attempt,
-      stage: 'deliver',
-      reason: 'log.record_lost',
-      detail: null,
-      origin: pending.state === 'redrive' ? 'redrive' : 'live',
-    })
+    const { route } = this.#o
+    const reason = 'log.record_lost'
+    this.#happenings.push({ route, seq, atMs: nowMs, what: 'dropped', attempt, stage: 'deliver', reason, detail: null, origin })
   }
 
   failed(job: Job, attempt: number, outcome: Outcome & { type: 'retry' | 'dead' }, stage: string, nowMs: number): void {
@@ -201,13 +219,13 @@ export class Settlement {
   }
 
   #commitNow(): void {
-    const { progress, ledger, route } = this.#o
+    const { progress, ledger, route, held, ordering } = this.#o
     const changes: RouteChanges = {
       route,
       position: progress.position,
       above: progress.above(),
       sinkPosition: this.#sinkPosition,
-      counts: this.counts,
+      counts: Object.fromEntries([...this.#changed].map((name) => [name, this.counts[name] ?? 0])),
       park: [...this.#park.values()],
       unpark: [...this.#unpark],
       happenings: this.#happenings,
@@ -215,7 +233,13 @@ export class Settlement {
       revived: this.#revived,
       expired: this.#expired,
     }
-    ledger.commit(changes, this.counts)
+    ledger.commit(changes, () => {
+      held.write()
+      ordering.write()
+    })
+    held.written()
+    ordering.written()
+    this.#changed.clear()
     step('route.committed')
     if (this.#dead.length > 0) step('dead.recorded')
     this.committedPosition = changes.position
@@ -231,11 +255,11 @@ export class Settlement {
     this.#happenings.push({ route: this.#o.route, seq: job.seq, atMs, what, attempt, stage, reason, detail, origin: job.origin })
   }
 
-  #count(key: string, by = 1): void {
-    const known = this.counts[key]
-    if (known === undefined && key.startsWith('dropped|') && Object.keys(this.counts).length >= MAX_COUNT_KEYS) {
-      const rest = `${key.split('|').slice(0, 2).join('|')}|*`
-      this.counts[rest] = (this.counts[rest] ?? 0) + by
-    } else this.counts[key] = (known ?? 0) + by
+  #count(name: string, by = 1): void {
+    const known = this.counts[name]
+    const isOneTooMany = known === undefined && name.includes('|') && Object.keys(this.counts).length >= MAX_COUNT_KEYS
+    const counter = isOneTooMany ? `${name.split('|').slice(0, 2).join('|')}|*` : name
+    this.counts[counter] = (this.counts[counter] ?? 0) + by
+    this.#changed.add(counter)
   }
 }

@@ -1,17 +1,20 @@
 /**
- * What a route may attempt next: parked events whose time has come, and new ones, read from the log and run through the
+ * What a route may attempt next: parked events whose time has come, held ones, and new ones, read from the log and run through the
  * shaping stages. Here too ends what a backlog policy gives up and what can no longer be read: whoever hands events out
  * knows which have not been begun.
  */
 import type { RouteConfig } from '../config/config.ts'
-import type { Event } from '../event/event.ts'
+import type { Event, Mark } from '../event/event.ts'
 import type { LogReader, LogRecord } from '../log/reader.ts'
 import type { Clock } from '../pipeline/clock.ts'
-import type { Outcome, Stage } from '../pipeline/outcome.ts'
-import { type Verdict, runStages } from '../pipeline/pipeline.ts'
+import { type Note, type Outcome, type Stage, dead, drop } from '../pipeline/outcome.ts'
+import { type Verdict, resumeStages, runStages } from '../pipeline/pipeline.ts'
+import type { Held, HeldRow } from './held.ts'
 import type { Pending } from './ledger.ts'
+import type { Ordering } from './ordering.ts'
 import type { Parked } from './parked.ts'
 import { type Progress, rangesOf } from './progress.ts'
+import { recordsOf } from './records.ts'
 import type { Settlement } from './settlement.ts'
 
 export type SupplyOptions = {
@@ -23,6 +26,8 @@ export type SupplyOptions = {
   readonly warn: (code: string, message: string) => void
   readonly progress: Progress
   readonly parked: Parked
+  readonly held: Held
+  readonly ordering: Ordering
   readonly settlement: Settlement
   /** Told of a shaping stage that says neither keep nor drop. */
   readonly settle: (job: Job, outcome: Outcome, stage: string) => void
@@ -37,15 +42,23 @@ export type Job = {
   readonly attempt: number
   readonly origin: 'live' | 'redrive'
   readonly entity: string | null
+  /** What a stage had to say of it, until it is told. */
+  readonly note: Note | null
+  /** What it is delivered with beside its own marks, when it comes back for another attempt. */
+  readonly mark: Mark | null
 }
 
-/** Parked events above which the route reads no further. */
+/** Events in retry above which the route reads no further. */
 const MAX_PARKED = 10_000
 const READ_BYTES = 2 * 1024 * 1024
+/** Held events that are taken up at once. */
+const HELD_BATCH = 256
+const LATE: Note = { reason: 'order.late', key: null, mark: 'order.late' }
 
 export class Supply {
   readonly #o: SupplyOptions
   #fresh: Job[] = []
+  #heldLast = false
   /** Records are being read: what is parked and where the frontier stands must not be changed by others. */
   #reading = false
   #expireBelow = 0
@@ -69,9 +82,15 @@ export class Supply {
     }
   }
 
+  /** When something is due without a new record; 0 when there is more to do now. */
+  nextAtMs(): number {
+    const { parked, held, ordering } = this.#o
+    return Math.min(parked.nextAtMs(), held.nextAtMs, ordering.hasReady ? 0 : ordering.nextAtMs)
+  }
+
   /**
-   * Gives up what came before `seq` and has not been begun, new or parked, at once or when what is being read is read.
-   * Answers whether anything was given up now.
+   * Gives up what came before `seq` and has not been begun, new, parked or held, at once or when what is being read is
+   * read. Answers whether anything was given up now.
    */
   expireBefore(seq: number): boolean {
     this.#expireBelow = Math.max(this.#expireBelow, Math.min(seq, this.#o.log.nextSeq))
@@ -103,96 +122,172 @@ export class Supply {
       }
       this.#o.parked.begin(pending)
       const event = this.#event(record, pending)
-      jobs.push({
-        seq,
-        event,
-        record,
-        attempt: pending.attempt,
-        origin: pending.state === 'redrive' ? 'redrive' : 'live',
-        entity: pending.entity,
-      })
+      const origin = pending.state === 'redrive' ? 'redrive' : 'live'
+      jobs.push({ seq, event, record, attempt: pending.attempt, origin, entity: pending.entity, note: null, mark: pending.mark })
     }
     return seen ? jobs : null
   }
 
-  /** A batch of new events that want delivery; empty when records were read but none does; null when there is none. */
+  /**
+   * A batch of events that want their first attempt; empty when something moved but none does; null when there is none. Held ones and
+   * those of the log take turns, so that neither a backlog of the one kind nor of the other stops its neighbour.
+   */
   async #freshJobs(limit: number): Promise<Job[] | null> {
     if (this.#fresh.length === 0) {
-      // Orphans wait for what only reading on can show.
-      if (this.#o.parked.live >= MAX_PARKED && !this.#o.parked.hasOrphans) return null
-      if (!(await this.#readFresh())) return null
+      const moved = this.#heldLast ? (await this.#readOn()) || (await this.#takeHeld()) : (await this.#takeHeld()) || (await this.#readOn())
+      if (!moved) return null
     }
     return this.#fresh.splice(0, limit)
   }
 
+  async #readOn(): Promise<boolean> {
+    this.#heldLast = false
+    // Those that rest wait for what only reading on can show.
+    if (this.#o.parked.live >= MAX_PARKED && !this.#o.ordering.hasResting) return false
+    return this.#readFresh()
+  }
+
   async #readFresh(): Promise<boolean> {
-    const { log, shaping } = this.#o
-    const from = this.#o.progress.frontier
+    const { log, shaping, progress, settlement, ordering } = this.#o
+    const from = progress.frontier
     const { records, nextSeq, damaged } = await log.read(from, READ_BYTES)
     if (nextSeq === from) return false
-    const wanted = records.filter((r) => !this.#o.progress.isSettled(r.seq) && !this.#o.parked.has(r.seq))
+    const wanted = records.filter((r) => !progress.isSettled(r.seq) && !this.#o.parked.has(r.seq))
     const events = wanted.map((r) => log.event(r))
     const verdicts = await runStages(shaping, events, this.#o.signal)
     // Counted together with the step over them, or a crash between the two would count them again.
-    const lost = damaged.filter((seq) => !this.#o.progress.isSettled(seq)).length
-    if (lost > 0) this.#o.settlement.damaged(lost)
+    const lost = damaged.filter((seq) => !progress.isSettled(seq)).length
+    if (lost > 0) settlement.damaged(lost)
     const now = this.#o.clock.nowMs()
     for (const [i, record] of wanted.entries()) {
-      const { stage, outcome } = verdicts[i] as Verdict
       const event = events[i] as Event
-      const job: Job = { seq: record.seq, event, record, attempt: 0, origin: 'live', entity: null }
-      if (outcome.type === 'keep') this.#enter({ ...job, entity: this.#o.parked.entityOf(event) })
-      else if (outcome.type === 'drop') this.#o.settlement.dropped(job, outcome, stage, now)
-      else {
-        this.#o.progress.take(record.seq)
-        this.#o.settle(job, outcome, stage)
-      }
-      this.#o.progress.skipTo(record.seq + 1)
+      const job: Job = { seq: record.seq, event, record, attempt: 0, origin: 'live', entity: null, note: null, mark: null }
+      ordering.advance(record.receivedAtMs)
+      progress.take(record.seq)
+      this.#proceed(job, verdicts[i] as Verdict, now)
     }
-    this.#o.progress.skipTo(nextSeq)
-    this.#o.parked.releaseOrphans()
-    this.#o.settlement.commitSoon()
+    progress.skipTo(nextSeq)
+    ordering.wakeResting(progress.frontier)
+    settlement.commitSoon()
     return true
   }
 
-  #enter(job: Job): void {
-    if (!this.#o.parked.enter(job)) return
-    this.#o.progress.take(job.seq)
-    this.#fresh.push(job)
+  /** Takes up events whose hold is over; answers whether there were any. */
+  async #takeHeld(): Promise<boolean> {
+    const { log, held, ordering, progress, shaping, settlement } = this.#o
+    this.#heldLast = true
+    const now = this.#o.clock.nowMs()
+    if (progress.frontier >= log.nextSeq) ordering.advance(now)
+    const ready = ordering.takeReady(HELD_BATCH)
+    const rows = held.due(now, HELD_BATCH)
+    if (ready.length === 0 && rows.length === 0) return false
+    let records: ReadonlyMap<number, LogRecord>
+    try {
+      records = await recordsOf(
+        log,
+        [...ready, ...rows].map(({ seq }) => seq),
+      )
+    } catch (error) {
+      for (const row of rows) held.putBack(row)
+      for (const { seq } of ready) held.release(seq)
+      ordering.putBack(ready)
+      throw error
+    }
+    for (const { seq, entity } of ready) {
+      const record = records.get(seq)
+      if (record === undefined) this.#lostHeld(seq, entity)
+      else this.#fresh.push({ seq, event: log.event(record), record, attempt: 0, origin: 'live', entity, note: null, mark: null })
+    }
+    for (const [stage, due] of Map.groupBy(rows, (row) => row.stage)) {
+      const there: { row: HeldRow; record: LogRecord; event: Event }[] = []
+      for (const row of due) {
+        const record = records.get(row.seq)
+        if (record === undefined) this.#lostHeld(row.seq, null)
+        else there.push({ row, record, event: log.event(record) })
+      }
+      const resumed = there.map(({ row, event }) => ({ event, dueAtMs: row.dueAtMs, key: row.key, slot: row.slot }))
+      const verdicts = await resumeStages(shaping, stage, resumed, this.#o.signal)
+      for (const [i, { row, record, event }] of there.entries())
+        this.#proceed(
+          { seq: row.seq, event, record, attempt: 0, origin: 'live', entity: null, note: null, mark: null },
+          verdicts[i] as Verdict,
+          now,
+        )
+    }
+    settlement.commitSoon()
+    return true
+  }
+
+  /** What the shaping stages said of an event that was read or taken up. */
+  #proceed(job: Job, { stage, outcome, note }: Verdict, now: number): void {
+    if (outcome.type === 'keep') this.#enter(note === undefined ? job : { ...job, note, mark: note.mark }, now)
+    else if (outcome.type === 'drop') {
+      this.#o.settlement.dropped(job, outcome, stage, now)
+      this.#o.parked.finish(job)
+    } else this.#o.settle(job, outcome, stage)
+  }
+
+  #enter(job: Job, now: number): void {
+    const { ordering, settlement, progress, parked, config } = this.#o
+    const entered = ordering.enter(job.event, job.seq)
+    if (entered.type === 'goes') this.#fresh.push({ ...job, entity: entered.entity })
+    else if (entered.type === 'waits') {
+      if (job.note !== null) settlement.noted(job, job.note, now)
+      progress.done(job.seq)
+    } else if (config.order?.late === 'drop') {
+      settlement.dropped(job, drop('order.late'), 'order', now)
+      parked.finish(job)
+    } else if (config.order?.late === 'deadletter') this.#o.settle(job, dead('order.late'), 'order')
+    else this.#fresh.push({ ...job, note: LATE, mark: LATE.mark, event: { ...job.event, marks: [...job.event.marks, 'order.late'] } })
   }
 
   /** A parked record that cannot be read any more: damaged on disk. Said, counted, and the way made free. */
   #lost(pending: Pending): void {
-    this.#o.warn(
-      'log.record_lost',
-      `route ${this.#o.config.name}: record ${pending.seq} (${pending.state}) can no longer be read from the log`,
-    )
+    this.#sayLost(pending.seq, pending.state)
     this.#o.parked.remove(pending)
-    this.#o.settlement.lost(pending, this.#o.clock.nowMs())
+    this.#o.settlement.lost(pending.seq, pending.attempt, pending.state === 'redrive' ? 'redrive' : 'live', this.#o.clock.nowMs())
     this.#o.settlement.commitSoon()
+  }
+
+  #lostHeld(seq: number, entity: string | null): void {
+    this.#sayLost(seq, 'held')
+    this.#o.parked.finish({ seq, entity })
+    this.#o.settlement.lost(seq, 0, 'live', this.#o.clock.nowMs())
+  }
+
+  #sayLost(seq: number, state: string): void {
+    this.#o.warn('log.record_lost', `route ${this.#o.config.name}: record ${seq} (${state}) can no longer be read from the log`)
   }
 
   /** Answers whether anything was given up. */
   #expire(): boolean {
+    const { parked, held, ordering, progress, settlement } = this.#o
     const below = this.#expireBelow
     if (below === 0) return false
     this.#expireBelow = 0
     const gone: number[] = []
-    for (const job of this.#fresh.filter((j) => j.seq < below)) {
-      gone.push(job.seq)
-      this.#o.parked.finish(job)
-    }
+    const fresh = this.#fresh.filter((j) => j.seq < below)
     this.#fresh = this.#fresh.filter((j) => j.seq >= below)
-    for (const pending of this.#o.parked.all()) {
+    for (const row of held.before(below)) {
+      if (held.isTaken(row.seq)) continue
+      gone.push(row.seq)
+      if (row.stage === 'order') ordering.remove(row)
+      held.remove(row.seq)
+    }
+    for (const pending of parked.all()) {
       if (pending.seq >= below || pending.state === 'redrive') continue
       gone.push(pending.seq)
-      this.#o.parked.remove(pending)
+      parked.remove(pending)
     }
-    const ranges = [...rangesOf(gone), ...this.#o.progress.unsettled(this.#o.progress.frontier, below - 1)]
-    this.#o.progress.skipTo(below)
+    for (const job of fresh) {
+      gone.push(job.seq)
+      parked.finish(job)
+    }
+    const ranges = [...rangesOf(gone), ...progress.unsettled(progress.frontier, below - 1)]
+    progress.skipTo(below)
     if (ranges.length === 0) return false
-    this.#o.settlement.expired(ranges, 'backlog.expired')
-    this.#o.settlement.commitSoon()
+    settlement.expired(ranges, 'backlog.expired')
+    settlement.commitSoon()
     return true
   }
 
@@ -202,10 +297,9 @@ export class Supply {
 
   #event(record: LogRecord, pending: Pending): Event {
     const event = this.#o.log.event(record)
-    const marks =
-      pending.state === 'redrive'
-        ? [...event.marks, 'redriven' as const, ...(this.#o.parked.ordered ? ['order.late' as const] : [])]
-        : event.marks
+    const marks = [...event.marks]
+    if (pending.mark !== null) marks.push(pending.mark)
+    if (pending.state === 'redrive') marks.push('redriven', ...(this.#o.ordering.isOn ? ['order.late' as const] : []))
     return { ...event, marks, redelivered: pending.attempt > 0 || pending.state === 'redrive' }
   }
 }

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import type { RouteConfig } from '../config/config.ts'
+import type { OrderConfig, RouteConfig } from '../config/config.ts'
 import { routeRevision } from '../config/revision.ts'
 import type { Event } from '../event/event.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
@@ -127,6 +127,9 @@ export class ScriptedSink implements Sink {
 
   async close(): Promise<void> {}
 }
+
+/** Order of arrival, per conversation. */
+export const IN_ARRIVAL: OrderConfig = { by: 'conversation', windowMs: null, late: 'deliver' }
 
 export function routeConfig(overrides: Partial<RouteConfig> = {}): RouteConfig {
   return {

@@ -1,0 +1,48 @@
+import { eventId } from '../log/event-id.ts'
+import { type Outcome, drop } from '../pipeline/outcome.ts'
+import type { Held, HeldRow } from './held.ts'
+import type { Progress } from './progress.ts'
+import type { Settlement } from './settlement.ts'
+import type { Job } from './supply.ts'
+
+export type HoldingRooms = { readonly held: Held; readonly progress: Progress; readonly settlement: Settlement }
+
+/**
+ * A shaping stage holds an event: it gets a row, and no longer stands in the way of the watermark. Of those that want the same slot
+ * the newest by business time has it, from the time on that was promised first; the other ends as superseded.
+ */
+export function hold(
+  { held, progress, settlement }: HoldingRooms,
+  job: Job,
+  outcome: Outcome & { readonly type: 'hold' },
+  stage: string,
+  nowMs: number,
+): void {
+  const { seq, event } = job
+  const { reason, untilMs, key = null, slot = null } = outcome
+  const atMs = event.occurredAtMs ?? event.receivedAtMs
+  const again = held.isTaken(seq)
+  const other = slot === null ? null : held.inSlot(slot)
+  let dueAtMs = untilMs
+  if (other !== null && other.seq !== seq && !held.isTaken(other.seq)) {
+    if (isOlder({ atMs, seq }, other)) {
+      const by = eventId(logIdOf(event.id), other.seq)
+      settlement.dropped(job, drop(`${stage}.superseded`, key, by), stage, nowMs)
+      if (again) held.remove(seq)
+      progress.done(seq)
+      return
+    }
+    dueAtMs = Math.min(dueAtMs, other.dueAtMs)
+    settlement.superseded(other, event.id, nowMs)
+    held.remove(other.seq)
+  }
+  // Told once: of one that is held again the first time is on record.
+  if (!again) settlement.heldBack(job, outcome, stage, nowMs)
+  held.put({ seq, stage, reason, key, dueAtMs, atMs, tie: 0, slot, stored: false })
+  progress.done(seq)
+}
+
+const isOlder = (a: Pick<HeldRow, 'atMs' | 'seq'>, b: Pick<HeldRow, 'atMs' | 'seq'>): boolean =>
+  a.atMs < b.atMs || (a.atMs === b.atMs && a.seq < b.seq)
+
+const logIdOf = (id: string): string => id.slice(0, id.lastIndexOf('-'))
