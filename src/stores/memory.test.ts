@@ -48,3 +48,20 @@ test('a lease in force is never evicted', async () => {
     keys.map(() => true),
   )
 })
+
+test('buckets and values are bounded: full and expired ones go unsaid, others are told', async () => {
+  const forgotten: number[] = []
+  const store = memoryStore({ maxKeys: 2, onForget: (count) => forgotten.push(count) })
+  const take = (key: string, nowMs: number) =>
+    store.takeTokens([{ key, perSecond: 1, burst: 1, tokens: 1, ahead: false, booked: true }], nowMs)
+  await take('a', 0)
+  await take('b', 1_500)
+  await take('c', 1_600)
+  assert.deepEqual(forgotten, [])
+  await take('d', 1_700)
+  assert.deepEqual(forgotten, [1])
+  assert.equal((await take('c', 1_800))[0]?.atMs.length, 0, 'what is not full is kept while there is room')
+  await store.remember([{ key: 'a', value: '1' }], 0, 100)
+  for (const key of ['b', 'c', 'd']) await store.remember([{ key, value: '1' }], 200, 900)
+  assert.deepEqual(forgotten, [1, 1])
+})

@@ -1,18 +1,20 @@
-import type { Claim, ClaimRequest, Store } from './store.ts'
+import { takeTokens } from '../pipeline/bucket.ts'
+import type { Claim, ClaimRequest, Store, TokenRequest } from './store.ts'
 
 /*
  * The reference store: what the others must behave like, and enough for one process that may forget on exit.
  *
  * Bounded by `maxKeys`. Room is made from the oldest on: done keys that have expired, then leases that have lapsed,
  * and only then done keys still in force (each one told to `onForget`, since its duplicate could now pass). A lease in
- * force is never evicted: with more of them than `maxKeys` the store grows past it.
+ * force is never evicted: with more of them than `maxKeys` the store grows past it. Buckets and values have the same bound each; the
+ * one that was used or made longest ago goes first, and is told unless it was full or expired.
  */
 
 /** Bounds of the memory store. */
 export type MemoryStoreOptions = {
   /** Default 200,000; about 300 bytes each. */
   readonly maxKeys?: number
-  /** Told how many done keys had to go before they expired. */
+  /** Told how many entries had to go before their time. */
   readonly onForget?: (count: number) => void
 }
 
@@ -25,6 +27,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const leases = new Map<string, Lease>()
   /** In order of completion. */
   const done = new Map<string, Done>()
+  /** When each is full again; in order of use. */
+  const buckets = new Map<string, number>()
+  /** In the order they were made. */
+  const values = new Map<string, { readonly value: string; readonly untilMs: number }>()
 
   const claimOne = ({ key, eventId }: ClaimRequest, owner: string, nowMs: number, untilMs: number): Claim => {
     const finished = done.get(key)
@@ -55,7 +61,39 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     return true
   }
 
+  const takeOne = (request: TokenRequest, nowMs: number): { atMs: readonly number[]; nextAtMs: number } => {
+    const { fullAtMs, atMs, nextAtMs } = takeTokens(buckets.get(request.key) ?? null, request, nowMs)
+    buckets.delete(request.key)
+    buckets.set(request.key, fullAtMs)
+    return { atMs, nextAtMs }
+  }
+
+  const rememberOne = (key: string, value: string | null, nowMs: number, untilMs: number): string | null => {
+    const known = values.get(key)
+    if (known !== undefined && known.untilMs > nowMs) return known.value
+    if (value === null) return null
+    values.delete(key)
+    values.set(key, { value, untilMs })
+    return value
+  }
+
+  const bound = <T>(entries: Map<string, T>, isOver: (entry: T) => boolean): void => {
+    removeFirst(entries, entries.size - maxKeys, isOver)
+    const early = removeFirst(entries, entries.size - maxKeys, () => true)
+    if (early > 0) options.onForget?.(early)
+  }
+
   return {
+    async takeTokens(requests, nowMs) {
+      const tokens = requests.map((request) => takeOne(request, nowMs))
+      bound(buckets, (fullAtMs) => fullAtMs <= nowMs)
+      return tokens
+    },
+    async remember(entries, nowMs, expiresAtMs) {
+      const known = entries.map(({ key, value }) => rememberOne(key, value, nowMs, expiresAtMs))
+      bound(values, ({ untilMs }) => untilMs <= nowMs)
+      return known
+    },
     async claim(requests, owner, nowMs, untilMs) {
       const claims = requests.map((request) => claimOne(request, owner, nowMs, untilMs))
       makeRoom(nowMs)
@@ -68,8 +106,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       return keys.map((key) => leases.get(key)?.owner === owner && leases.delete(key))
     },
     async close() {
-      leases.clear()
-      done.clear()
+      for (const entries of [leases, done, buckets, values]) entries.clear()
     },
   }
 }

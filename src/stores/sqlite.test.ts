@@ -126,6 +126,26 @@ test('long expired rows are removed, in slices, by later claims; rows in force s
   await store.close()
 })
 
+test('full buckets are removed in slices, those that are not stay', async () => {
+  const path = newPath()
+  const store = sqliteStore({ path })
+  const request = { perSecond: 1, burst: 1, tokens: 1, ahead: false, booked: true }
+  await store.takeTokens(
+    Array.from({ length: 1_000 }, (_, i) => ({ ...request, key: `k${i}` })),
+    0,
+  )
+  await store.takeTokens([{ ...request, key: 'slow', perSecond: 0.000_001 }], 0)
+  const keys = (): number => {
+    const db = new DatabaseSync(path, { readOnly: true })
+    const found = db.prepare('SELECT count(*) AS n FROM trunkline_buckets_1').get() as { n: number }
+    db.close()
+    return found.n
+  }
+  for (let round = 0; round < 40; round += 1) await store.takeTokens([{ ...request, key: 'now' }], 10_000_000 + round * 2_000)
+  assert.equal(keys(), 2)
+  await store.close()
+})
+
 test('a file locked for longer than the busy timeout rejects the call, and the next one works', async () => {
   const path = newPath()
   const store = sqliteStore({ path, busyTimeoutMs: 1 })

@@ -177,6 +177,72 @@ export function storeContract(name: string, harness: StoreHarness): void {
       )
     })
 
+    const take = async (store: Store, tokens: number, nowMs: number, more: { ahead?: boolean; restart?: boolean; key?: string } = {}) =>
+      (await store.takeTokens([{ key: 'k', perSecond: 5, burst: 3, tokens, ahead: false, booked: true, ...more }], nowMs))[0]
+
+    test('a bucket gives its burst, then a token an interval, and says when the next is there', async () => {
+      const store = await open()
+      assert.deepEqual(await take(store, 2, NOW), { atMs: [NOW, NOW], nextAtMs: NOW })
+      assert.deepEqual(await take(store, 2, NOW), { atMs: [NOW], nextAtMs: NOW + 200 })
+      assert.deepEqual(await take(store, 1, NOW + 199), { atMs: [], nextAtMs: NOW + 200 })
+      assert.deepEqual(await take(store, 9, NOW + 450), { atMs: [NOW + 450, NOW + 450], nextAtMs: NOW + 600 })
+      assert.deepEqual(await take(store, 9, NOW + 9_000), { atMs: [NOW + 9_000, NOW + 9_000, NOW + 9_000], nextAtMs: NOW + 9_200 })
+    })
+
+    test('tokens of the future are given once each, at their time, and come before those asked for later', async () => {
+      const store = await open()
+      assert.deepEqual((await take(store, 5, NOW, { ahead: true }))?.atMs, [NOW, NOW, NOW, NOW + 200, NOW + 400])
+      assert.deepEqual((await take(store, 1, NOW + 10, { ahead: true }))?.atMs, [NOW + 600])
+      assert.deepEqual(await take(store, 1, NOW + 300), { atMs: [], nextAtMs: NOW + 800 })
+      assert.deepEqual((await take(store, 1, NOW + 300, { ahead: true, restart: true }))?.atMs, [NOW + 500], 'begun again, empty')
+    })
+
+    test('buckets are one by one, also within a call', async () => {
+      const store = await open()
+      const request = { perSecond: 1, burst: 1, tokens: 1, ahead: false, booked: true }
+      const keys = ['a', 'b', 'a', 'ü\u0000"', 'a'.repeat(400)]
+      const taken = await store.takeTokens(
+        keys.map((key) => ({ ...request, key })),
+        NOW,
+      )
+      assert.deepEqual(
+        taken.map(({ atMs }) => atMs.length),
+        [1, 1, 0, 1, 1],
+      )
+      assert.deepEqual(await store.takeTokens([], NOW), [])
+    })
+
+    test('handles on one memory share the tokens', { skip: harness.openAgain === null && 'one handle only' }, async () => {
+      const first = await open()
+      const second = await harness.openAgain?.()
+      if (second === undefined) return
+      opened.push(second)
+      assert.equal((await take(first, 2, NOW))?.atMs.length, 2)
+      assert.equal((await take(second, 2, NOW))?.atMs.length, 1)
+      assert.deepEqual(await first.remember([{ key: 'c', value: 'kept' }], NOW, EXPIRY), ['kept'])
+      assert.deepEqual(await second.remember([{ key: 'c', value: 'dropped' }], NOW, EXPIRY), ['kept'])
+    })
+
+    test('the first value stays until it expires; looking leaves nothing behind', async () => {
+      const store = await open()
+      const remember = async (key: string, value: string | null, nowMs: number) =>
+        (await store.remember([{ key, value }], nowMs, nowMs + 1_000))[0]
+      assert.equal(await remember('a', null, NOW), null)
+      assert.equal(await remember('a', 'x', NOW), 'x')
+      assert.equal(await remember('a', 'y', NOW + 999), 'x')
+      assert.equal(await remember('a', null, NOW + 999), 'x')
+      assert.equal(await remember('a', null, NOW + 1_000), null)
+      assert.equal(await remember('a', 'z', NOW + 1_000), 'z')
+      const entries = [
+        { key: 'b', value: '1' },
+        { key: 'a', value: null },
+        { key: 'b', value: '2' },
+        { key: 'c', value: null },
+      ]
+      assert.deepEqual(await store.remember(entries, NOW + 1_000, EXPIRY), ['1', 'z', '1', null])
+      assert.deepEqual(await store.remember([], NOW, EXPIRY), [])
+    })
+
     test('close is idempotent', async () => {
       const store = await open()
       await store.close()
