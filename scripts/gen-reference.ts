@@ -121,7 +121,9 @@ function typeOf(option: Option): string {
       ? (option.choices ?? []).map((choice) => `\`'${choice}'\``).join(' or ')
       : option.type === 'integer'
         ? `integer${option.unit === undefined ? '' : ` (${option.unit})`}, ${rangeOf(option)}`
-        : WORDS[option.type]
+        : option.type === 'number'
+          ? `number, ${rangeOf(option)}`
+          : WORDS[option.type]
   return option.nullable === true ? `${base}; or null` : base
 }
 
@@ -134,6 +136,8 @@ const WORDS = {
   secret: 'text',
   policy: 'object of actions',
   pattern: 'event pattern',
+  rates: 'object of rates',
+  numbers: 'object of numbers',
   file: 'path',
   folder: 'path',
   group: 'object',

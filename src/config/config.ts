@@ -133,6 +133,38 @@ export type RouteInput = {
   readonly backfill?: boolean | undefined
   /** Whether the names behind ids are delivered beside the event. */
   readonly names?: boolean | undefined
+  /** Lets events through at a rate, each key by itself; null lets all through. */
+  readonly limit?:
+    | {
+        /** Topics the limit is for, as in `topics`; null means all of the route. */
+        readonly topics?: readonly string[] | null | undefined
+        /** What has a rate of its own: each `queue`, `user` or `topic`, each value at a path of the envelope such as `detail.eventBody.mediaType`; with `conversation` conversations are counted, and kept or dropped whole. */
+        readonly per: string
+        /** Events of one key that are let through in a second, on average. */
+        readonly perSecond: number
+        /** Events of one key that may come at once; null means as many as a second gives. */
+        readonly burst?: number | null | undefined
+        /** What happens to events above the rate: `delay`, `drop`, `sample` (some pass beside it), or `latest` (the newest of each entity and topic waits). */
+        readonly overflow?: OverflowPolicy | undefined
+        /** With `sample`, one in so many of the events above the rate passes. */
+        readonly sampleOneIn?: number | undefined
+        /** Rates of single keys, such as `{ 'QUEUE-ID': { perSecond: 20 } }`; null never limits the key. */
+        readonly limits?: Readonly<Record<string, LimitRate | null>> | undefined
+        /** Lets some keys pass and drops others, by numbers that you give them; null treats all alike. */
+        readonly priority?:
+          | {
+              /** Numbers by key or queue id; what has none is limited as the rest. */
+              readonly of: Readonly<Record<string, number>>
+              /** Events of a lower priority are dropped; null drops none. */
+              readonly dropBelow?: number | null | undefined
+              /** Events of this or a higher priority are not limited; null limits all. */
+              readonly unlimitedFrom?: number | null | undefined
+            }
+          | null
+          | undefined
+      }
+    | null
+    | undefined
   /** Keeps the order of events within an entity; null delivers in any order. */
   readonly order?:
     | {
@@ -214,6 +246,11 @@ export type EventPattern = Readonly<Record<string, unknown>>
 
 export type OrderBy = 'conversation' | 'user' | 'queue' | 'entity'
 
+export type OverflowPolicy = 'delay' | 'drop' | 'sample' | 'latest'
+
+/** `burst`: how many may come at once; left out, as many as a second gives. */
+export type LimitRate = { readonly perSecond: number; readonly burst?: number | null | undefined }
+
 export type LatePolicy = 'deliver' | 'drop' | 'deadletter'
 
 /** What to do with an event that drifted: deliver it, deliver it with a mark, or keep it as a dead letter. */
@@ -294,11 +331,27 @@ export type RouteConfig = {
   readonly validate: boolean
   readonly backfill: boolean
   readonly names: boolean
+  readonly limit: LimitConfig | null
   readonly order: OrderConfig | null
   readonly sink: HttpSinkConfig | FileSinkConfig | FunctionSinkConfig
   readonly retry: { readonly maxAttempts: number; readonly baseMs: number; readonly maxMs: number }
   readonly backlog: { readonly maxAgeMs: number } | { readonly maxBytes: number } | null
   readonly paused: boolean
+}
+
+export type LimitConfig = {
+  readonly topics: readonly string[] | null
+  readonly per: string
+  readonly perSecond: number
+  readonly burst: number | null
+  readonly overflow: OverflowPolicy
+  readonly sampleOneIn: number
+  readonly limits: Readonly<Record<string, LimitRate | null>>
+  readonly priority: {
+    readonly of: Readonly<Record<string, number>>
+    readonly dropBelow: number | null
+    readonly unlimitedFrom: number | null
+  } | null
 }
 
 export type OrderConfig = {

@@ -28,6 +28,7 @@ export const CONFIG_CODES = {
   'config.topic_with_id': 'Warning: a topic with a real id where topics have the literal `{id}`; no event matches it.',
   'config.not_an_id': 'Warning: something else than an id where Genesys Cloud has ids (UUIDs), such as a name; it brings nothing.',
   'config.no_routes': 'Warning: no route is configured, so accepted events are kept and go nowhere.',
+  'config.limit_cuts_pairs': 'Warning: a limit that drops single events is for topics of which each beginning has an end.',
   'config.several_files': 'Warning: more than one configuration file lies in the folder; the first is used.',
   'config.unknown_env': 'Warning: an environment variable that looks like a misspelt one of Trunkline.',
 } as const

@@ -1,13 +1,15 @@
 /** What an option is: the row of the option table. */
 
 /**
- * `folder` and `file` are paths made absolute; `secret` a text that may stand elsewhere; `headers` a record of texts; `pattern` an event pattern; `policy` the
- * record of what to do about drift; `group` an object that may be null; `routes` the record of routes.
+ * `folder` and `file` are paths made absolute; `secret` a text that may stand elsewhere; `headers` a record of texts; `pattern` an event
+ * pattern; `policy` the  * record of what to do about drift; `rates` a record of rates by key, `numbers` one of numbers; `group` an object that may be null;
+ * `routes` the record of routes.
  */
 export type OptionType =
   | 'text'
   | 'secret'
   | 'integer'
+  | 'number'
   | 'boolean'
   | 'choice'
   | 'list'
@@ -15,6 +17,8 @@ export type OptionType =
   | 'headers'
   | 'pattern'
   | 'policy'
+  | 'rates'
+  | 'numbers'
   | 'folder'
   | 'file'
   | 'group'
@@ -31,7 +35,7 @@ export type Option = {
   readonly default?: string | number | boolean | null | readonly string[] | Readonly<Record<string, string>>
   readonly required?: true
   readonly nullable?: true
-  /** Integers are never below `min` (0 when not given) nor above `max`. */
+  /** Integers and numbers are never below `min` (0 when not given) nor above `max`. */
   readonly min?: number
   readonly max?: number
   readonly choices?: readonly string[]

@@ -53,6 +53,16 @@ const FULL = {
       validate: false,
       backfill: true,
       names: true,
+      limit: {
+        topics: ['v2.users.{id}.presence'],
+        per: 'queue',
+        perSecond: 2.5,
+        burst: 4,
+        overflow: 'sample',
+        sampleOneIn: 20,
+        limits: { loud: { perSecond: 9, burst: 12 }, free: null },
+        priority: { of: { vip: 9 }, dropBelow: -1, unlimitedFrom: 8 },
+      },
       order: { by: 'queue', windowMs: 5000, late: 'drop' },
       sink: { type: 'http', url: 'https://crm.example/in?k=1', headers: { 'X-Key': 'text' }, timeoutMs: 6, concurrency: 7 },
       retry: { maxAttempts: 8, baseMs: 9, maxMs: 10 },
@@ -71,6 +81,7 @@ const FULL = {
       validate: true,
       backfill: false,
       names: false,
+      limit: null,
       order: null,
       sink: { type: 'file', dir: 'out', maxFileBytes: 2049 },
       retry: { maxAttempts: 1, baseMs: 1, maxMs: 1 },
@@ -89,6 +100,7 @@ const FULL = {
       validate: true,
       backfill: false,
       names: false,
+      limit: null,
       order: null,
       sink: { type: 'function', module: 'crm.ts', export: 'send', timeoutMs: 11, calls: 2, maxMemoryBytes: 33_554_432 },
       retry: { maxAttempts: 1, baseMs: 1, maxMs: 1 },
@@ -109,6 +121,7 @@ const RESOLVED: Omit<Config, 'origins'> = {
       ...FULL.routes.first,
       patterns: [FULL.routes.first.match],
       from: 'earliest',
+      limit: { ...FULL.routes.first.limit, overflow: 'sample' },
       order: { by: 'queue', windowMs: 5000, late: 'drop' },
       sink: { ...FULL.routes.first.sink, type: 'http', headers: { 'x-key': 'text' }, shownUrl: 'https://crm.example/in?***' },
     },
@@ -131,7 +144,7 @@ const RESOLVED: Omit<Config, 'origins'> = {
 
 test('the table has exactly the keys that the types have', () => {
   const written = new Set(
-    pathsOf(FULL).map((path) => path.replace(/^routes\.\w+/, 'routes.*').replace(/\.(headers|policy|match)\..*$/, '.$1')),
+    pathsOf(FULL).map((path) => path.replace(/^routes\.\w+/, 'routes.*').replace(/\.(headers|policy|match|limits|of)\..*$/, '.$1')),
   )
   const tabled = OPTIONS.flatMap((option) =>
     option.path === null || option.type === 'group' || option.type === 'routes' ? [] : option.path,

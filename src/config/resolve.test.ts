@@ -46,6 +46,7 @@ test('a route says no more than its sink', () => {
     validate: true,
     backfill: false,
     names: false,
+    limit: null,
     order: null,
     backlog: null,
     paused: false,

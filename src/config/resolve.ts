@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import type { Config, Origin, RouteConfig } from './config.ts'
 import { checkBacklog, checkTogether, checkTopics, defaultRoutes } from './checks.ts'
 import type { ConfigError } from './errors.ts'
+import { checkLimit } from './limit.ts'
 import { nearestName } from './nearest.ts'
 import { patternsOf } from './patterns.ts'
 import { OPTIONS } from './options.ts'
@@ -137,6 +138,8 @@ function readRoute(
   checkTopics(route['topics'], `${path}.topics`, reading)
   checkBacklog(input['backlog'], `${path}.backlog`, reading)
   const patterns = patternsOf(route, path, reading)
+  if (isRecord(route['limit'])) checkTopics(route['limit']['topics'], `${path}.limit.topics`, reading)
+  checkLimit(route, `${path}.limit`, reading)
   const sink = route['sink']
   const shown = reading.shownUrls.get(`${path}.sink.url`)
   return { name, ...route, patterns, ...(isRecord(sink) && shown !== undefined ? { sink: { ...sink, shownUrl: shown } } : {}) }

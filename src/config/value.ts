@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { readNumbers, readRates } from './limit.ts'
 import type { Option } from './option.ts'
 import { type Accepted, describe, element, join, report, wrongType, type Place, type Reading } from './reading.ts'
 import { readEventPattern } from './patterns.ts'
@@ -16,6 +17,12 @@ export function readValue(option: Option, place: Place, reading: Reading): Accep
   switch (option.type) {
     case 'integer':
       return readInteger(option, place, reading)
+    case 'number':
+      return readNumber(option, place, reading)
+    case 'rates':
+      return readRates(option, place, reading)
+    case 'numbers':
+      return readNumbers(option, place, reading)
     case 'boolean':
       return typeof value === 'boolean'
         ? { value }
@@ -56,6 +63,21 @@ function readInteger(option: Option, place: Place, reading: Reading): Accepted |
   if (Number.isSafeInteger(value) && value >= min && value <= max) return { value }
   const range = option.max === undefined ? `of at least ${min}` : `from ${min} to ${max}`
   report(reading, place, 'config.bad_value', `must be a whole number${unit} ${range}, but is ${value}.`, `Write a whole number ${range}.`)
+  return null
+}
+
+function readNumber(option: Option, place: Place, reading: Reading): Accepted | null {
+  const { value } = place.given
+  const { min = 0, max = 1_000_000 } = option
+  if (typeof value !== 'number') return wrongType('a number', numberHint(option, value, false), option, place, reading)
+  if (value >= min && value <= max) return { value }
+  report(
+    reading,
+    place,
+    'config.bad_value',
+    `must be a number from ${min} to ${max}, but is ${value}.`,
+    `Write a number from ${min} to ${max}.`,
+  )
   return null
 }
 

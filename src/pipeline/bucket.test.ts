@@ -1,21 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { breaksLaw } from '../testing/rate-law.ts'
 import { takeTokens } from './bucket.ts'
 import { steadyClock } from './steady-clock.ts'
 
 const T = 1_774_000_000_000
-
-/** The law, for every stretch between two of the times. */
-export function breaksLaw(atMs: readonly number[], rate: { perSecond: number; burst: number }): string | null {
-  const sorted = atMs.toSorted((a, b) => a - b)
-  for (let i = 0; i < sorted.length; i++)
-    for (let j = i; j < sorted.length; j++) {
-      const seconds = (sorted[j]! - sorted[i]!) / 1_000
-      if (j - i + 1 > rate.perSecond * seconds + rate.burst + 1e-3) return `${j - i + 1} within ${seconds} s`
-    }
-  return null
-}
 
 const calls = fc.array(fc.record({ gapMs: fc.nat(700), tokens: fc.integer({ min: 1, max: 6 }), ahead: fc.boolean() }), {
   minLength: 1,

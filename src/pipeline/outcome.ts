@@ -53,4 +53,10 @@ export type Stage = {
 }
 
 /** An event that a stage held, and what it was told when it did. */
-export type Resumed = { readonly event: Event; readonly dueAtMs: number; readonly key: string | null; readonly slot: string | null }
+export type Resumed = {
+  readonly event: Event
+  readonly reason: string
+  readonly dueAtMs: number
+  readonly key: string | null
+  readonly slot: string | null
+}

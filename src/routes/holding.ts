@@ -36,8 +36,8 @@ export function hold(
     settlement.superseded(other, event.id, nowMs)
     held.remove(other.seq)
   }
-  // Told once: of one that is held again the first time is on record.
-  if (!again) settlement.heldBack(job, outcome, stage, nowMs)
+  // Told once: of one that is held again for the same the first time is on record.
+  if (!again || held.get(seq)?.reason !== reason) settlement.heldBack(job, outcome, stage, nowMs)
   held.put({ seq, stage, reason, key, dueAtMs, atMs, tie: 0, slot, stored: false })
   progress.done(seq)
 }

@@ -205,7 +205,7 @@ export class Supply {
         if (record === undefined) this.#lostHeld(row.seq, null)
         else there.push({ row, record, event: log.event(record) })
       }
-      const resumed = there.map(({ row, event }) => ({ event, dueAtMs: row.dueAtMs, key: row.key, slot: row.slot }))
+      const resumed = there.map(({ row, event }) => ({ event, reason: row.reason, dueAtMs: row.dueAtMs, key: row.key, slot: row.slot }))
       const verdicts = await resumeStages(shaping, stage, resumed, this.#o.signal)
       for (const [i, { row, record, event }] of there.entries())
         this.#proceed(

@@ -66,7 +66,10 @@ export class MemoryLog {
   append(events: readonly Event[], firstSeqs: readonly (number | null)[] = []): number {
     const firstSeq = this.reader.nextSeq
     if (events.length === 0) return firstSeq
-    const frames = framesOf(events, firstSeq, firstSeqs)
+    // In a buffer of its own size: the reader keeps so many bytes of buffers, and there is no file behind it.
+    const built = framesOf(events, firstSeq, firstSeqs)
+    const frames = Buffer.from(new ArrayBuffer(built.length))
+    built.copy(frames)
     const lastSeq = firstSeq + events.length - 1
     this.reader.committed(frames, firstSeq, lastSeq, { count: lastSeq, bytes: frames.length, minReceivedAtMs: 0, maxReceivedAtMs: 0 })
     return firstSeq
@@ -146,6 +149,7 @@ export function routeConfig(overrides: Partial<RouteConfig> = {}): RouteConfig {
     validate: true,
     backfill: false,
     names: false,
+    limit: null,
     order: null,
     sink: { type: 'file', dir: '/out', maxFileBytes: 1_000_000 },
     retry: { maxAttempts: 3, baseMs: 100, maxMs: 1_000 },

@@ -1,0 +1,119 @@
+/** Reads what only `limit` has: rates by key and numbers by key; and checks what the options of a limit say together. */
+import { compileTopics } from '../pipeline/topic-pattern.ts'
+import type { LimitRate } from './config.ts'
+import { nearestName } from './nearest.ts'
+import type { Option } from './option.ts'
+import { type Accepted, describe, element, inFile, join, report, warn, wrongType, type Place, type Reading } from './reading.ts'
+
+const RATE_KEYS: readonly string[] = ['perSecond', 'burst']
+const MAX = 1_000_000
+const MIN_PER_SECOND = 0.001
+
+export function readRates(option: Option, place: Place, reading: Reading): Accepted | null {
+  const { value } = place.given
+  if (!isRecord(value))
+    return wrongType('an object of rates by key', "Write it as { 'QUEUE-ID': { perSecond: 20 } }.", option, place, reading)
+  const before = reading.errors.length
+  const rates = new Map<string, LimitRate | null>()
+  for (const [key, entry] of Object.entries(value)) {
+    if (entry === undefined) continue
+    const at = element(place, suffixOf(key), entry)
+    if (entry === null) rates.set(key, null)
+    else if (isRecord(entry)) rates.set(key, readRate(entry, at, reading))
+    else wrongType('a rate or null', 'Write { perSecond: 20 }, or null for no limit.', option, at, reading)
+  }
+  return reading.errors.length === before ? { value: Object.fromEntries(rates) } : null
+}
+
+function readRate(value: Readonly<Record<string, unknown>>, place: Place, reading: Reading): LimitRate {
+  for (const key of Object.keys(value)) {
+    if (RATE_KEYS.includes(key) || value[key] === undefined) continue
+    const nearest = nearestName(key, RATE_KEYS)
+    const hint = nearest?.close === true ? `Did you mean "${nearest.name}"?` : `Known keys: ${RATE_KEYS.join(', ')}.`
+    report(reading, element(place, suffixOf(key), value[key]), 'config.unknown_key', 'is no known key.', hint)
+  }
+  const perSecond = value['perSecond']
+  const burst = value['burst'] ?? null
+  const at = element(place, '.perSecond', perSecond)
+  if (perSecond === undefined)
+    report(reading, at, 'config.missing_value', 'is missing.', 'Give it: events of the key in a second, on average.')
+  else if (!within(perSecond, MIN_PER_SECOND))
+    report(
+      reading,
+      at,
+      'config.bad_value',
+      `must be a number from ${MIN_PER_SECOND} to ${MAX}, but is ${describe(perSecond, false)}.`,
+      'Write a number.',
+    )
+  if (burst !== null && !(within(burst, 1) && Number.isInteger(burst))) {
+    const message = `must be a whole number from 1 to ${MAX}, but is ${describe(burst, false)}.`
+    report(reading, element(place, '.burst', burst), 'config.bad_value', message, 'Write a whole number, or leave it out.')
+  }
+  return { perSecond: Number(perSecond), burst: burst === null ? null : Number(burst) }
+}
+
+export function readNumbers(option: Option, place: Place, reading: Reading): Accepted | null {
+  const { value } = place.given
+  if (!isRecord(value)) return wrongType('an object of numbers by key', "Write it as { 'QUEUE-ID': 5 }.", option, place, reading)
+  const before = reading.errors.length
+  const numbers = new Map<string, number>()
+  for (const [key, entry] of Object.entries(value)) {
+    if (entry === undefined) continue
+    if (within(entry, -MAX)) numbers.set(key, entry)
+    else wrongType('a number', 'Write a plain number.', option, element(place, suffixOf(key), entry), reading)
+  }
+  return reading.errors.length === before ? { value: Object.fromEntries(numbers) } : null
+}
+
+/** Checks the limit of a route whose options were acceptable one by one. */
+export function checkLimit(route: Readonly<Record<string, unknown>>, path: string, reading: Reading): void {
+  const limit = route['limit']
+  if (!isRecord(limit)) return
+  const { per, overflow, priority } = limit
+  const bad = (at: string, message: string, hint: string): void =>
+    report(reading, inFile(`${path}.${at}`, null), 'config.bad_value', message, hint)
+  const pairs = pairedTopics(limit['topics'] ?? route['topics'], reading)
+  if (overflow === 'latest' && pairs.length > 0)
+    bad(
+      'overflow',
+      `is "latest", but the limit is for ${pairs[0]}: of things that begin and end every event counts.`,
+      `Name other topics in ${path}.topics, or let it delay.`,
+    )
+  if (per === 'conversation') {
+    if (overflow === 'latest')
+      bad('overflow', 'is "latest", which folds events, but per: "conversation" keeps or drops conversations whole.', 'Choose another.')
+    if (isRecord(limit['limits']) && Object.keys(limit['limits']).length > 0)
+      bad('limits', 'has rates of single conversations, but per: "conversation" counts conversations.', 'Remove it.')
+  } else if ((overflow === 'drop' || overflow === 'sample') && pairs.length > 0)
+    warn(
+      reading,
+      `${path}.overflow`,
+      'config.limit_cuts_pairs',
+      `${path} drops single events of ${pairs.length === 1 ? pairs[0] : `${pairs[0]} and others`}: a beginning may come without its end.`,
+      `Use per: 'conversation', which keeps or drops conversations whole, delay instead, or name topics that have no pair in ${path}.topics.`,
+    )
+  if (!isRecord(priority)) return
+  const { dropBelow, unlimitedFrom } = priority
+  if (typeof dropBelow === 'number' && typeof unlimitedFrom === 'number' && dropBelow > unlimitedFrom)
+    bad('priority.dropBelow', `is ${dropBelow}, above unlimitedFrom, which is ${unlimitedFrom}.`, 'Lower it, or raise unlimitedFrom.')
+  if (dropBelow === null && unlimitedFrom === null)
+    bad(
+      'priority',
+      'has neither dropBelow nor unlimitedFrom, so its numbers mean nothing.',
+      'Give one of the two, or null for no priority.',
+    )
+}
+
+/** The known topics of a list that tell of a beginning or an end. */
+function pairedTopics(topics: unknown, reading: Reading): string[] {
+  const list = Array.isArray(topics) ? topics.filter((topic) => typeof topic === 'string') : ['*']
+  const { matches } = compileTopics(list, reading.context.knownTopics)
+  return reading.context.knownTopics.filter((topic) => /\.(?:start|end)$/.test(topic) && matches(topic))
+}
+
+const within = (value: unknown, min: number): value is number => typeof value === 'number' && value >= min && value <= MAX
+const suffixOf = (key: string): string => join('', key).replace(/^(?!\[)/, '.')
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,225 @@
+/**
+ * Stage `limit`: admits the events of each key at a rate; what comes above it is delayed, dropped, sampled or folded into the latest, as
+ * the route says. The bound is on admissions: of one key, in any T seconds at most `perSecond * T + burst` (of `sample` besides one in
+ * so many of the overflow). An event that was admitted is not limited again: attempts after the first pass untouched.
+ *
+ * A delayed event has its own token of the future and is admitted at its time. One that comes back more than a second late (the route was
+ * stopped) books another, or all that waited would be admitted at once.
+ */
+import type { LimitConfig } from '../config/config.ts'
+import type { Event } from '../event/event.ts'
+import type { Rate } from '../pipeline/bucket.ts'
+import type { Clock } from '../pipeline/clock.ts'
+import { KEEP, type Outcome, type Resumed, type Stage, drop, hold, keepNoted } from '../pipeline/outcome.ts'
+import { steadyClock } from '../pipeline/steady-clock.ts'
+import type { Store } from '../stores/store.ts'
+import { type Limited, classifier } from './classify.ts'
+import { conversationLimit } from './conversations.ts'
+import { bounded } from './key.ts'
+import { type Demand, Leases } from './leases.ts'
+import type { LimitOverride } from './rates.ts'
+import { Recent } from './recent.ts'
+
+export type LimitOptions = {
+  readonly limit: LimitConfig
+  /** The topics it is for; null is for all. */
+  readonly topics: { matches(topic: string): boolean } | null
+  /** Who has the same name on the same store shares the limits: the name of the route. */
+  readonly name: string
+  readonly store: Store
+  readonly clock: Pick<Clock, 'nowMs'>
+  /** How long tokens may be kept before they are used; 0 for the only process on its store. */
+  readonly leaseMs: number
+  /** Limits changed at run time. */
+  readonly overrides?: () => readonly LimitOverride[]
+  /** The priority of an event by our own map; null when nobody gave it one. Default: what the configuration says. */
+  readonly priorityOf?: (event: Event) => number | null
+  readonly warn: (code: string, message: string) => void
+}
+
+const GRACE_MS = 1_000
+const RETRY_MS = 1_000
+const MAX_KEYS = 50_000
+
+export function limitStage(options: LimitOptions): Stage {
+  return options.limit.per === 'conversation' ? conversationLimit(options) : new KeyedLimit(options)
+}
+
+class KeyedLimit implements Stage {
+  readonly name = 'limit'
+  readonly #o: LimitOptions
+  readonly #classify: (event: Event, nowMs: number) => Limited
+  readonly #leases: Leases
+  readonly #steady: ReturnType<typeof steadyClock>
+  /** Overflow of each key that `sample` has seen. */
+  readonly #seen = new Recent<number>(MAX_KEYS)
+  /** When the event that holds a slot is due. */
+  readonly #slots = new Recent<number>(MAX_KEYS)
+
+  constructor(options: LimitOptions) {
+    this.#o = options
+    this.#classify = classifier(options)
+    this.#leases = new Leases(options.store, options.name, options.leaseMs)
+    this.#steady = steadyClock(options.clock)
+  }
+
+  get storeCalls(): number {
+    return this.#leases.calls
+  }
+
+  async run(events: readonly Event[]): Promise<readonly Outcome[]> {
+    const nowMs = this.#steady.nowMs()
+    const outcomes: Outcome[] = []
+    const byKey = new Map<string, { readonly rate: Rate; readonly indexes: number[] }>()
+    for (const [i, event] of events.entries()) {
+      const verdict = event.redelivered ? KEEP : this.#classify(event, nowMs)
+      outcomes[i] = verdict.type === 'limited' ? KEEP : verdict
+      if (verdict.type !== 'limited') continue
+      const demand = byKey.get(verdict.key)
+      if (demand === undefined) byKey.set(verdict.key, { rate: verdict.rate, indexes: [i] })
+      else demand.indexes.push(i)
+    }
+    if (byKey.size > 0) await this.#decide(events, byKey, outcomes, nowMs)
+    return outcomes
+  }
+
+  async resume(held: readonly Resumed[]): Promise<readonly Outcome[]> {
+    const nowMs = this.#steady.nowMs()
+    const outcomes: Outcome[] = held.map(() => KEEP)
+    const again: number[] = []
+    const late = new Map<string, { readonly rate: Rate; readonly indexes: number[] }>()
+    for (const [i, { event, reason, dueAtMs, key }] of held.entries()) {
+      if (reason === 'limit.unavailable') again.push(i)
+      if (reason === 'limit.unavailable' || nowMs - this.#steady.ahead() - dueAtMs <= GRACE_MS) continue
+      const verdict = this.#classify(event, nowMs)
+      if (verdict.type !== 'limited') outcomes[i] = verdict
+      else {
+        const demand = late.get(key ?? verdict.key) ?? { rate: verdict.rate, indexes: [] }
+        demand.indexes.push(i)
+        late.set(key ?? verdict.key, demand)
+      }
+    }
+    const demands = [...late].map(([key, { rate, indexes }]): Demand => ({
+      key,
+      rate,
+      tokens: indexes.length,
+      ahead: true,
+      booked: true,
+      more: false,
+    }))
+    const taken = await this.#take(demands, nowMs)
+    for (const [k, [key, { indexes }]] of [...late].entries())
+      for (const [n, i] of indexes.entries()) {
+        const { reason, slot } = held[i]!
+        const atMs = taken?.[k]?.[n] ?? null
+        if (atMs === null || atMs > nowMs) outcomes[i] = this.#until(reason, atMs ?? nowMs + RETRY_MS, key, slot)
+      }
+    if (again.length > 0) {
+      const verdicts = await this.run(again.map((i) => held[i]!.event))
+      for (const [n, i] of again.entries()) outcomes[i] = verdicts[n]!
+    }
+    return outcomes
+  }
+
+  async #decide(
+    events: readonly Event[],
+    byKey: ReadonlyMap<string, { readonly rate: Rate; readonly indexes: readonly number[] }>,
+    outcomes: Outcome[],
+    nowMs: number,
+  ): Promise<void> {
+    const { overflow } = this.#o.limit
+    const booked = overflow === 'delay' || overflow === 'latest'
+    const keys = [...byKey].map(([key, { rate, indexes }]) => ({
+      key,
+      rate,
+      // Who is older or newer than the one that holds its slot is found out there, and needs no token.
+      indexes: overflow === 'latest' ? indexes.filter((i) => !this.#intoSlot(events[i]!, i, key, outcomes, nowMs)) : indexes,
+    }))
+    const demands = keys.map(({ key, rate, indexes }) => ({
+      key,
+      rate,
+      tokens: indexes.length,
+      ahead: overflow === 'delay',
+      booked,
+      more: true,
+    }))
+    const taken = await this.#take(demands, nowMs)
+    const waiting: { readonly demand: Demand; readonly slots: Map<string, number[]> }[] = []
+    for (const [k, { key, rate, indexes }] of keys.entries()) {
+      const atMs = taken?.[k] ?? null
+      const slots = new Map<string, number[]>()
+      for (const [n, i] of indexes.entries()) {
+        const at = atMs?.[n]
+        if (atMs === null) outcomes[i] = this.#until('limit.unavailable', nowMs + RETRY_MS, key, null)
+        else if (at !== undefined && at <= nowMs) outcomes[i] = KEEP
+        else if (at !== undefined) outcomes[i] = this.#until('limit.delayed', at, key, null)
+        else if (overflow === 'latest') into(slots, slotOf(events[i]!, key), i)
+        else outcomes[i] = this.#overflow(key)
+      }
+      if (slots.size > 0) waiting.push({ demand: { key, rate, tokens: slots.size, ahead: true, booked, more: false }, slots })
+    }
+    if (waiting.length > 0) await this.#fillSlots(waiting, outcomes, nowMs)
+  }
+
+  async #fillSlots(
+    waiting: readonly { readonly demand: Demand; readonly slots: ReadonlyMap<string, readonly number[]> }[],
+    outcomes: Outcome[],
+    nowMs: number,
+  ): Promise<void> {
+    const taken = await this.#take(
+      waiting.map(({ demand }) => demand),
+      nowMs,
+    )
+    for (const [k, { demand, slots }] of waiting.entries())
+      for (const [n, [slot, indexes]] of [...slots].entries()) {
+        const atMs = taken?.[k]?.[n]
+        if (atMs !== undefined) this.#slots.set(slot, atMs)
+        const outcome = this.#until(atMs === undefined ? 'limit.unavailable' : 'limit.latest', atMs ?? nowMs + RETRY_MS, demand.key, slot)
+        for (const i of indexes) outcomes[i] = outcome
+      }
+  }
+
+  #intoSlot(event: Event, i: number, key: string, outcomes: Outcome[], nowMs: number): boolean {
+    const slot = slotOf(event, key)
+    const dueAtMs = this.#slots.get(slot)
+    if (dueAtMs === undefined || dueAtMs <= nowMs) return false
+    outcomes[i] = this.#until('limit.latest', dueAtMs, key, slot)
+    return true
+  }
+
+  #overflow(key: string): Outcome {
+    if (this.#o.limit.overflow === 'sample') {
+      const seen = (this.#seen.get(key) ?? 0) + 1
+      this.#seen.set(key, seen % this.#o.limit.sampleOneIn)
+      if (seen === this.#o.limit.sampleOneIn) return keepNoted({ reason: 'limit.sampled', key, mark: null })
+    }
+    return drop('limit.rate', key)
+  }
+
+  /** Null when the store cannot be had: nothing is admitted on suspicion. */
+  async #take(demands: readonly Demand[], nowMs: number): Promise<readonly (readonly number[])[] | null> {
+    try {
+      return await this.#leases.take(demands, nowMs)
+    } catch (error) {
+      this.#o.warn('limit.unavailable', `limits of ${this.#o.name} cannot be asked for: ${(error as Error).message}; its events wait`)
+      return null
+    }
+  }
+
+  #until(reason: string, atMs: number, key: string, slot: string | null): Outcome {
+    return hold(reason, Math.ceil(atMs - this.#steady.ahead()), slot === null || reason === 'limit.unavailable' ? { key } : { key, slot })
+  }
+}
+
+/** One entity on one topic, of one key: what another key may do is no matter of this one. */
+function slotOf(event: Event, key: string): string {
+  const { entity } = event
+  const of = entity === null ? (event.conversationId ?? event.userId ?? event.queueId ?? '') : `${entity.kind}:${entity.id}`
+  return bounded(`${key} ${event.topic} ${of}`)!
+}
+
+function into(slots: Map<string, number[]>, slot: string, i: number): void {
+  const there = slots.get(slot)
+  if (there === undefined) slots.set(slot, [i])
+  else there.push(i)
+}
