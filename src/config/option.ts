@@ -1,9 +1,9 @@
 /** What an option is: the row of the option table. */
 
 /**
- * `folder` and `file` are paths made absolute; `secret` a text that may stand elsewhere; `headers` a record of texts; `pattern` an event
- * pattern; `policy` the  * record of what to do about drift; `rates` a record of rates by key, `numbers` one of numbers; `group` an object that may be null;
- * `routes` the record of routes.
+ * `folder` and `file` are paths made absolute; `secret` a text that may stand elsewhere; `headers` a record of texts; `pattern` an
+ * event pattern; `policy` the record of what to do about drift; `rates` a record of rates by key, `numbers` one of numbers; `group`
+ * an object that may be null; `routes` the record of routes.
  */
 export type OptionType =
   | 'text'

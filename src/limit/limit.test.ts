@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import type { LimitConfig } from '../config/config.ts'
 import { breaksLaw } from '../testing/rate-law.ts'
 import { memoryStore } from '../stores/memory.ts'
 import type { Store } from '../stores/store.ts'
 import { eventOf, eventsOf } from '../testing/event-of.ts'
-import { PRESENCE, inQueue, limitConfig, resumedOf, rig } from '../testing/limit-rig.ts'
+import { type Held, PRESENCE, inQueue, rig } from '../testing/limit-rig.ts'
 import type { LimitOverride } from './rates.ts'
 
 const a = inQueue('a')
@@ -210,7 +211,7 @@ test('property: two limiters on one store admit of a key, in any T seconds, at m
         readonly by: number
         readonly event: typeof a
         readonly untilMs: number
-        readonly outcome: Parameters<typeof resumedOf>[0]['outcome']
+        readonly outcome: Held['outcome']
       }[] = []
       const due = async (): Promise<void> => {
         for (const one of held.filter((h) => h.untilMs <= at.nowMs)) {
@@ -275,7 +276,7 @@ test('most events of a busy key cost no call of the store', async () => {
   let calls = 0
   const memory = memoryStore()
   const store: Store = { ...memory, takeTokens: async (...asked) => (calls++, memory.takeTokens(...asked)) }
-  const count = async (limit: Parameters<typeof limitConfig>[0], gapMs: number): Promise<number> => {
+  const count = async (limit: Partial<LimitConfig>, gapMs: number): Promise<number> => {
     calls = 0
     const { run, clock } = rig(limit, { store, leaseMs: 1_000 })
     for (let n = 0; n < 2_000; n++) {

@@ -147,6 +147,17 @@ export class Held {
     return rows
   }
 
+  /** Makes what a stage holds due at once, of one key or of all: the stage will say anew how long it waits. */
+  hurry(stage: string, key: string | null): void {
+    const isMeant = (row: HeldRow): boolean => row.stage === stage && (key === null || row.key === key)
+    for (const row of this.#put.values()) if (isMeant(row)) this.#put.set(row.seq, { ...row, dueAtMs: 0 })
+    const sql = 'UPDATE held SET due_at_ms = 0 WHERE route = ? AND stage = ?'
+    if (key === null) this.#ledger.run(sql, this.#route, stage)
+    else this.#ledger.run(`${sql} AND key = ?`, this.#route, stage, key)
+    this.#due = new DueQueue()
+    this.#horizon = { dueAtMs: -Infinity, seq: -1 }
+  }
+
   /** Who holds the slot, or null. */
   inSlot(slot: string): HeldRow | null {
     const seq = this.#slots.get(slot)
@@ -202,7 +213,7 @@ export class Held {
     const rows = this.#ledger.db
       .prepare(`SELECT ${COLUMNS} FROM held WHERE route = ? AND stage = ? AND stored = 0 ORDER BY seq`)
       .iterate(this.#route, ORDER)
-    for (const row of rows) yield rowOf(row)
+    for (const row of rows) if (!this.#gone.has(Number(row['seq']))) yield rowOf(row)
   }
 
   /** All rows of records before `seq`. */

@@ -5,6 +5,9 @@ import type { Progress } from './progress.ts'
 import type { Settlement } from './settlement.ts'
 import type { Job } from './supply.ts'
 
+/** Of the stages that hold only the limit knows slots. */
+const SUPERSEDED = 'limit.superseded'
+
 export type HoldingRooms = { readonly held: Held; readonly progress: Progress; readonly settlement: Settlement }
 
 /**
@@ -27,13 +30,13 @@ export function hold(
   if (other !== null && other.seq !== seq && !held.isTaken(other.seq)) {
     if (isOlder({ atMs, seq }, other)) {
       const by = eventId(logIdOf(event.id), other.seq)
-      settlement.dropped(job, drop(`${stage}.superseded`, key, by), stage, nowMs)
+      settlement.dropped(job, drop(SUPERSEDED, key, by), stage, nowMs)
       if (again) held.remove(seq)
       progress.done(seq)
       return
     }
     dueAtMs = Math.min(dueAtMs, other.dueAtMs)
-    settlement.superseded(other, event.id, nowMs)
+    settlement.superseded(other, SUPERSEDED, event.id, nowMs)
     held.remove(other.seq)
   }
   // Told once: of one that is held again for the same the first time is on record.

@@ -33,6 +33,7 @@ export class Ordering {
   readonly #lines: Lines
   readonly #window: OrderWindow | null
   #ready = new Map<number, string>()
+  #forced = 0
   /** What entities released last, as it has to be written. */
   readonly #lasts = new Map<number, { readonly entity: string; readonly rank: Ranked }>()
   readonly #forgotten = new Set<number>()
@@ -65,8 +66,12 @@ export class Ordering {
     return atMs === null || atMs === -Infinity ? null : atMs
   }
 
-  get forced(): number {
-    return this.#window?.forced ?? 0
+  /** How many went early since the last look, because the window was full. */
+  takeForced(): number {
+    const forced = this.#window?.forced ?? 0
+    const since = forced - this.#forced
+    this.#forced = forced
+    return since
   }
 
   get hasResting(): boolean {

@@ -20,6 +20,7 @@ import { Ordering } from './ordering.ts'
 import { Parked } from './parked.ts'
 import { Progress, type Range, rangesOf } from './progress.ts'
 import { Settlement } from './settlement.ts'
+import { Spoken } from './spoken.ts'
 import { type Job, Supply } from './supply.ts'
 
 export type RouteOptions = {
@@ -40,7 +41,6 @@ export type RouteOptions = {
 }
 
 const IDLE_MS = 60_000
-const DEAD_WARNING_MS = 60_000
 
 export class Route {
   readonly name: string
@@ -52,6 +52,7 @@ export class Route {
   readonly #supply: Supply
   readonly #breaker = new Breaker()
   readonly #settlement: Settlement
+  readonly #spoken: Spoken
   #running = 0
   #paused: boolean
   #stopping = false
@@ -67,14 +68,13 @@ export class Route {
   #sinkError: string | null = null
   /** Why the sink holds what it is given; null when it does not. */
   holding: string | null = null
-  #unsaidDead = 0
-  #saidDeadAtMs = -Infinity
   lastDeliveredAtMs: number | null = null
 
   constructor(options: RouteOptions) {
     this.#o = options
     this.name = options.config.name
     this.#paused = options.config.paused
+    this.#spoken = new Spoken(this.name, options.warn)
     const state = options.ledger.route(this.name)
     const position = Math.max(state?.position ?? options.log.nextSeq, options.log.firstSeq)
     this.#progress = new Progress(position, state?.above ?? [])
@@ -202,6 +202,12 @@ export class Route {
     this.#parked.redrive(pending)
     // A person who asks for a redrive believes that the receiver is well again.
     this.#breaker.probeNow()
+    this.wake()
+  }
+
+  /** A limit has changed at run time, of one key or (null) of all: what waits because of it books anew. */
+  limitChanged(key: string | null): void {
+    this.#held.hurry('limit', key)
     this.wake()
   }
 
@@ -364,31 +370,16 @@ export class Route {
     }
     this.#settlement.died(job, attempt, outcome, stage, now)
     this.#parked.finish(job)
-    this.#warnOfDead(outcome.reason, now)
+    this.#spoken.died(outcome.reason, now)
   }
 
-  /** Says once when attempts stop because the sink fails every time, and once when they go on. */
+  /** Changes the breaker, and says so when attempts stop because the sink fails every time, and when they go on. */
   #breakerAfter(change: () => void, reason: string): void {
     const nowMs = this.#o.clock.nowMs()
     const wasClosed = this.#breaker.state(nowMs) === 'closed'
     change()
     const isClosed = this.#breaker.state(nowMs) === 'closed'
-    if (wasClosed && !isClosed)
-      this.#o.warn(
-        'route.breaker_open',
-        `route ${this.name}: the sink fails every time (${reason}); its events wait, a probe goes out now and then`,
-      )
-    if (!wasClosed && isClosed) this.#o.warn('route.breaker_closed', `route ${this.name}: the sink works again`)
-  }
-
-  /** Dead letters are said at once, then counted and said at most once a minute. */
-  #warnOfDead(reason: string, nowMs: number): void {
-    this.#unsaidDead++
-    if (nowMs - this.#saidDeadAtMs < DEAD_WARNING_MS) return
-    const events = this.#unsaidDead === 1 ? 'an event became a dead letter' : `${this.#unsaidDead} events became dead letters`
-    this.#o.warn('route.dead_letters', `route ${this.name}: ${events}, the last for ${reason}; see \`trunkline deadletters\``)
-    this.#unsaidDead = 0
-    this.#saidDeadAtMs = nowMs
+    if (wasClosed !== isClosed) this.#spoken.breaker(isClosed, reason)
   }
 
   async #sleep(ms: number): Promise<void> {

@@ -87,9 +87,8 @@ export class Settlement {
   }
 
   /** An event in a hold is given up for another, whose id is `by`. */
-  superseded(row: HeldRow, by: string, nowMs: number): void {
+  superseded(row: HeldRow, reason: string, by: string, nowMs: number): void {
     const { seq, stage, key } = row
-    const reason = `${stage}.superseded`
     this.#count(`dropped|${reason}|${key ?? ''}`)
     const { route } = this.#o
     this.#happenings.push({ route, seq, atMs: nowMs, what: 'dropped', attempt: 0, stage, reason, detail: `by ${by}`, origin: 'live' })
@@ -106,6 +105,12 @@ export class Settlement {
   noted(job: Job, { reason, key }: Note, nowMs: number): void {
     this.#count(`noted|${reason}|${key ?? ''}`)
     this.#happened(job, 'noted', job.attempt, reason.split('.')[0] ?? '', reason, key, nowMs)
+  }
+
+  /** Events that could not wait their time, because too many did. */
+  windowFull(events: number): void {
+    const reason = 'order.window_full'
+    this.#count(`noted|${reason}|`, events)
   }
 
   damaged(records: number): void {

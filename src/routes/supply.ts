@@ -10,11 +10,12 @@ import type { Clock } from '../pipeline/clock.ts'
 import { type Note, type Outcome, type Stage, dead, drop } from '../pipeline/outcome.ts'
 import { type Verdict, resumeStages, runStages } from '../pipeline/pipeline.ts'
 import type { Held, HeldRow } from './held.ts'
+import { Kept } from './kept.ts'
 import type { Pending } from './ledger.ts'
 import type { Ordering } from './ordering.ts'
 import type { Parked } from './parked.ts'
 import { type Progress, rangesOf } from './progress.ts'
-import { recordsOf } from './records.ts'
+import { compacted, recordsOf } from './records.ts'
 import type { Settlement } from './settlement.ts'
 
 export type SupplyOptions = {
@@ -57,6 +58,7 @@ const LATE: Note = { reason: 'order.late', key: null, mark: 'order.late' }
 
 export class Supply {
   readonly #o: SupplyOptions
+  readonly #kept = new Kept()
   #fresh: Job[] = []
   #heldLast = false
   /** Records are being read: what is parked and where the frontier stands must not be changed by others. */
@@ -134,7 +136,9 @@ export class Supply {
    */
   async #freshJobs(limit: number): Promise<Job[] | null> {
     if (this.#fresh.length === 0) {
-      const moved = this.#heldLast ? (await this.#readOn()) || (await this.#takeHeld()) : (await this.#takeHeld()) || (await this.#readOn())
+      // What may go in its order is older than what has not been read.
+      const readFirst = this.#heldLast && !this.#o.ordering.hasReady
+      const moved = readFirst ? (await this.#readOn()) || (await this.#takeHeld()) : (await this.#takeHeld()) || (await this.#readOn())
       if (!moved) return null
     }
     return this.#fresh.splice(0, limit)
@@ -152,7 +156,8 @@ export class Supply {
     const from = progress.frontier
     const { records, nextSeq, damaged } = await log.read(from, READ_BYTES)
     if (nextSeq === from) return false
-    const wanted = records.filter((r) => !progress.isSettled(r.seq) && !this.#o.parked.has(r.seq))
+    const unsettled = records.filter((r) => !progress.isSettled(r.seq) && !this.#o.parked.has(r.seq))
+    const wanted = ordering.isOn ? compacted(unsettled) : unsettled
     const events = wanted.map((r) => log.event(r))
     const verdicts = await runStages(shaping, events, this.#o.signal)
     // Counted together with the step over them, or a crash between the two would count them again.
@@ -168,6 +173,8 @@ export class Supply {
     }
     progress.skipTo(nextSeq)
     ordering.wakeResting(progress.frontier)
+    const forced = ordering.takeForced()
+    if (forced > 0) settlement.windowFull(forced)
     settlement.commitSoon()
     return true
   }
@@ -181,19 +188,24 @@ export class Supply {
     const ready = ordering.takeReady(HELD_BATCH)
     const rows = held.due(now, HELD_BATCH)
     if (ready.length === 0 && rows.length === 0) return false
+    const missing = ready.filter(({ seq, entity }) => {
+      const kept = this.#kept.take(seq)
+      if (kept !== null) this.#fresh.push({ seq, ...kept, attempt: 0, origin: 'live', entity, note: null, mark: null })
+      return kept === null
+    })
     let records: ReadonlyMap<number, LogRecord>
     try {
       records = await recordsOf(
         log,
-        [...ready, ...rows].map(({ seq }) => seq),
+        [...missing, ...rows].map(({ seq }) => seq),
       )
     } catch (error) {
       for (const row of rows) held.putBack(row)
-      for (const { seq } of ready) held.release(seq)
-      ordering.putBack(ready)
+      for (const { seq } of missing) held.release(seq)
+      ordering.putBack(missing)
       throw error
     }
-    for (const { seq, entity } of ready) {
+    for (const { seq, entity } of missing) {
       const record = records.get(seq)
       if (record === undefined) this.#lostHeld(seq, entity)
       else this.#fresh.push({ seq, event: log.event(record), record, attempt: 0, origin: 'live', entity, note: null, mark: null })
@@ -233,6 +245,7 @@ export class Supply {
     if (entered.type === 'goes') this.#fresh.push({ ...job, entity: entered.entity })
     else if (entered.type === 'waits') {
       if (job.note !== null) settlement.noted(job, job.note, now)
+      this.#kept.keep(job.seq, { event: job.event, record: job.record })
       progress.done(job.seq)
     } else if (config.order?.late === 'drop') {
       settlement.dropped(job, drop('order.late'), 'order', now)
@@ -271,6 +284,7 @@ export class Supply {
     for (const row of held.before(below)) {
       if (held.isTaken(row.seq)) continue
       gone.push(row.seq)
+      this.#kept.take(row.seq)
       if (row.stage === 'order') ordering.remove(row)
       held.remove(row.seq)
     }

@@ -195,8 +195,8 @@ export class Life {
     const config = routeConfig(overrides)
     const reader = more.reader ?? log.reader
     this.ledger.createRoute(config.name, config.from === 'earliest' ? reader.firstSeq : reader.nextSeq)
-    const { topics, patterns, dedupe, backfill, validate } = config
-    const definition: Definition = { topics, patterns, dedupe, backfill, validate }
+    const { topics, patterns, dedupe, backfill, validate, limit, order } = config
+    const definition: Definition = { topics, patterns, dedupe, backfill, validate, limit: limit !== null, order: order !== null }
     this.ledger.revise(
       config.name,
       this.ledger.route(config.name)?.position ?? 0,

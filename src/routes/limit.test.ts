@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { LimitConfig } from '../config/config.ts'
+import { parseEventId } from '../log/event-id.ts'
+import type { LimitOverride } from '../limit/rates.ts'
+import { limitStage } from '../limit/limit.ts'
+import { KEEP, type Stage, dead, retry } from '../pipeline/outcome.ts'
+import { redrive } from '../recovery/dead-letters.ts'
+import { sqliteStore } from '../stores/sqlite.ts'
+import { eventOf } from '../testing/event-of.ts'
+import { limitConfig } from '../testing/limit-rig.ts'
+import { breaksLaw } from '../testing/rate-law.ts'
+import { LOG_ID, Life, ScriptedSink, type World, someEvents, tempDir, world } from '../testing/route-harness.ts'
+import { seededRandom, turns } from '../testing/virtual-clock.ts'
+import { explainOnRoute } from './explain.ts'
+
+function limit(at: World, path: string, more: Partial<LimitConfig>, overrides: () => readonly LimitOverride[] = () => []): Stage {
+  const store = sqliteStore({ path })
+  return limitStage({
+    limit: limitConfig(more),
+    topics: null,
+    name: 'crm',
+    store,
+    clock: at.clock,
+    leaseMs: 0,
+    overrides,
+    warn: (code) => assert.fail(code),
+  })
+}
+
+test('attempts after the first, and what a person asked for again, pass the limit untouched', async () => {
+  const at = world()
+  at.log.append(someEvents(3, { queueId: 'q' }))
+  const path = join(tempDir(), 'limits.db')
+  let dying = true
+  const sink = new ScriptedSink({
+    deliver: (events) =>
+      events.map((e) => (e.id.endsWith('1') && dying ? dead('http.400') : e.redelivered || !dying ? KEEP : retry('http.500'))),
+  })
+  const life = new Life(at)
+  const route = await life.route(sink, {}, { shaping: [limit(at, path, { perSecond: 0.001, burst: 3, overflow: 'drop' })] })
+  await at.clock.until('settled', () => route.status().counts['delivered'] === 2)
+  dying = false
+  redrive(life.ledger, life.routes, {}, at.clock.nowMs(), 'anna')
+  await at.clock.until('redriven', () => route.status().counts['redelivered'] === 1)
+  assert.deepEqual(
+    Object.keys(route.status().counts).filter((name) => name.includes('limit')),
+    [],
+  )
+  life.crash()
+})
+
+test('explain says of each event what the limit did: delayed, sampled, dropped, and by which key', async () => {
+  const at = world()
+  at.log.append(someEvents(6, { queueId: 'q' }))
+  const sampling = new Life(at)
+  const path = join(tempDir(), 'limits.db')
+  const route = await sampling.route(
+    new ScriptedSink({}),
+    {},
+    { shaping: [limit(at, path, { burst: 1, overflow: 'sample', sampleOneIn: 3 })] },
+  )
+  await at.clock.until('settled', () => sampling.ledger.route('crm')?.position === 7)
+  const told = async (life: Life, seq: number): Promise<(string | null | undefined)[]> => {
+    const { outcome, reason, stages, history } = explainOnRoute(life.ledger, 'crm', life.routes.get('crm')!, seq, await at.log.event(seq))
+    return [outcome, reason, stages.find((s) => s.stage === 'limit')?.reason, history.at(-1)?.detail]
+  }
+  assert.deepEqual(await told(sampling, 2), ['dropped', 'limit.rate', 'limit.rate', 'q'])
+  assert.deepEqual(await told(sampling, 4), ['delivered', null, 'limit.sampled', 'q'])
+  assert.deepEqual({ ...route.status().counts }, { delivered: 2, 'dropped|limit.rate|q': 4, 'noted|limit.sampled|q': 1 })
+  sampling.crash()
+
+  const delayed = { ...world(), log: at.log, clock: at.clock }
+  const life = new Life(delayed)
+  const slow = await life.route(
+    new ScriptedSink({}),
+    {},
+    { shaping: [limit(delayed, join(tempDir(), 'limits.db'), { perSecond: 1, burst: 1, overflow: 'delay' })] },
+  )
+  await turns(30)
+  assert.deepEqual(await told(life, 2), ['held', 'limit.delayed', 'limit.delayed', 'q'])
+  await at.clock.until('settled', () => slow.status().held === 0 && slow.status().lag === 0)
+  assert.deepEqual(await told(life, 2), ['delivered', null, 'limit.delayed', 'q'])
+  assert.deepEqual(slow.status().counts, { delivered: 6, 'held|limit.delayed|q': 5 })
+  life.crash()
+})
+
+test('a limit that is raised lets what waits go at the new rate, in its order', async () => {
+  const at = world()
+  at.log.append(someEvents(600, { queueId: 'q' }))
+  let overrides: LimitOverride[] = []
+  const sink = new ScriptedSink({})
+  const life = new Life(at)
+  const stage = limit(at, join(tempDir(), 'limits.db'), { perSecond: 0.1, burst: 1, overflow: 'delay' }, () => overrides)
+  const route = await life.route(sink, {}, { shaping: [stage] })
+  await turns(60)
+  assert.equal(route.status().held, 599)
+  overrides = [{ key: 'q', rate: { perSecond: 100, burst: 1 }, untilMs: null }]
+  const changedMs = at.clock.nowMs()
+  route.limitChanged('q')
+  await at.clock.until('all', () => sink.delivered.length === 600)
+  assert.equal(at.clock.nowMs() - changedMs, 599 * 10)
+  assert.deepEqual(
+    sink.delivered.map((e) => parseEventId(LOG_ID, e.id)),
+    Array.from({ length: 600 }, (_, i) => i + 1),
+  )
+  assert.equal(route.status().counts['held|limit.delayed|q'], 599, 'told once')
+  life.crash()
+})
+
+test('after a long stop what was due is let go at the rate, not all at once', async () => {
+  const at = world()
+  at.log.append(someEvents(100, { queueId: 'q' }))
+  const path = join(tempDir(), 'limits.db')
+  const config = { perSecond: 5, burst: 5, overflow: 'delay' } as const
+  const first = new Life(at)
+  await first.route(new ScriptedSink({}), {}, { shaping: [limit(at, path, config)] })
+  await turns(60)
+  first.crash()
+  await at.clock.advance(3_600_000)
+  const times: number[] = []
+  const second = new Life(at)
+  const sink = new ScriptedSink({ deliver: (events) => events.map(() => (times.push(at.clock.nowMs()), KEEP)) })
+  const route = await second.route(sink, {}, { shaping: [limit(at, path, config)] })
+  await at.clock.until('all', () => route.status().counts['delivered'] === 100)
+  assert.equal(breaksLaw(times, { perSecond: 5, burst: 5 }), null)
+  second.crash()
+})
+
+test('property: crash at any commit: the bound holds over all lives, and every event ends once', async () => {
+  const scenario = fc.record({
+    seed: fc.nat(),
+    count: fc.integer({ min: 1, max: 60 }),
+    lives: fc.integer({ min: 1, max: 4 }),
+    overflow: fc.constantFrom('delay', 'drop', 'latest'),
+    perSecond: fc.integer({ min: 2, max: 50 }),
+    burst: fc.integer({ min: 1, max: 8 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(scenario, async ({ seed, count, lives, overflow, perSecond, burst }) => {
+      const at = world()
+      const path = join(tempDir(), 'limits.db')
+      const random = seededRandom(seed)
+      const first = new Map<string, number>()
+      const make = (life: Life): ScriptedSink =>
+        new ScriptedSink({
+          maxBatch: 4,
+          deliver: (events) => {
+            if (!life.dead) for (const { id } of events) if (!first.has(id)) first.set(id, at.clock.nowMs())
+            return events.map(() => KEEP)
+          },
+        })
+      const events = Array.from({ length: count }, (_, i) =>
+        eventOf({ queueId: 'q', conversationId: `c-${i % 5}`, entity: { kind: 'conversation', id: `c-${i % 5}` } }, i),
+      )
+      for (let n = 1; n <= lives; n++) {
+        const life = new Life(at)
+        const route = await life.route(make(life), {}, { shaping: [limit(at, path, { perSecond, burst, overflow })] })
+        for (let steps = 6; steps > 0; steps--) {
+          at.log.append(n === lives && steps === 1 ? events.splice(0) : events.splice(0, Math.floor(random() * 8)))
+          route.wake()
+          await turns(Math.floor(random() * 12))
+          if (random() < 0.5) await at.clock.advance(Math.floor(random() * 300))
+        }
+        if (n === lives) {
+          const done = (): boolean =>
+            route.status().held === 0 && route.status().inFlight === 0 && life.ledger.route('crm')?.position === count + 1
+          await at.clock.until('settled', done)
+          for (let seq = 1; seq <= count; seq++) {
+            const { outcome } = explainOnRoute(life.ledger, 'crm', route, seq, await at.log.event(seq))
+            assert.ok(
+              overflow === 'delay' ? outcome === 'delivered' : outcome === 'delivered' || outcome === 'dropped',
+              `${seq} is ${outcome}`,
+            )
+          }
+          const { counts } = route.status()
+          const ended = Object.entries(counts).filter(([name]) => name === 'delivered' || name.startsWith('dropped|'))
+          assert.equal(
+            ended.reduce((sum, [, k]) => sum + k, 0),
+            count,
+          )
+        }
+        life.crash()
+      }
+      assert.equal(breaksLaw([...first.values()], { perSecond, burst }), null)
+    }),
+    { numRuns: 80 },
+  )
+})
