@@ -110,6 +110,7 @@ test('property: one at a time, always the first by rank of those that wait; what
             else if (row.stored) lines.restoreStored(row.entity, 1)
             else lines.restore(row.entity, row.item)
           }
+          lines.restored()
           for (const { entity: name, item } of lines.wakeResting(Infinity)) goes(name, item)
         }
       }
@@ -122,6 +123,6 @@ test('property: one at a time, always the first by rank of those that wait; what
         }
       assert.equal(rows.size, 0)
     }),
-    { numRuns: 300 },
+    { numRuns: 2_000 },
   )
 })

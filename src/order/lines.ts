@@ -18,7 +18,7 @@ type Line = {
   readonly waiting: RankedQueue<Ranked>
   /** How many wait behind those in `waiting`. */
   stored: number
-  /** The last that was in `waiting`: what is stored comes behind it. */
+  /** What is stored comes behind it. */
   reached: Ranked | null
 }
 
@@ -87,6 +87,11 @@ export class Lines {
     if (line.head === null) this.#resting.add(entity)
   }
 
+  /** After a restart, when all is restored: what is stored comes behind what is in memory again. */
+  restored(): void {
+    for (const line of this.#resting) this.#merge(line, this.#lines.get(line)!)
+  }
+
   /**
    * After a restart the predecessor of a waiting event may have been in flight without a row of its own; it is read again from the
    * log and goes first. When the log has been read past the waiting one, nobody is ahead of it any more. Answers who may go now.
@@ -110,15 +115,15 @@ export class Lines {
   }
 
   #wait(line: Line, item: Ranked): 'waits' | 'stored' {
-    const { last } = line.waiting
+    const last = line.waiting.last ?? line.reached
     const isBehind = last === null || compareRanked(item, last) > 0
     if (isBehind && (line.stored > 0 || line.waiting.length >= this.#kept)) {
+      if (line.stored === 0) line.reached = last
       line.stored++
       return 'stored'
     }
     line.waiting.insert(item)
-    // Where some are stored, all that join are: after a restart one list has them in their order.
-    return line.stored > 0 ? 'stored' : 'waits'
+    return 'waits'
   }
 
   #call(entity: string, line: Line): Ranked | null {
@@ -127,7 +132,7 @@ export class Lines {
     if (item === null) this.#forget(entity)
     else {
       line.head = item.seq
-      line.reached = item
+      if (line.reached === null || compareRanked(item, line.reached) > 0) line.reached = item
     }
     return item
   }
@@ -138,6 +143,17 @@ export class Lines {
     for (const item of next) line.waiting.insert(item)
     // Fewer than counted: rows that can no longer be read. Nobody waits for them.
     line.stored = next.length < this.#kept ? 0 : Math.max(0, line.stored - next.length)
+  }
+
+  #merge(entity: string, line: Line): void {
+    const { last } = line.waiting
+    let after: Ranked | null = null
+    while (last !== null && line.stored > 0 && (after === null || compareRanked(after, last) < 0)) {
+      const next = this.#load(entity, after, this.#kept)
+      for (const item of next) line.waiting.insert(item)
+      line.stored = next.length < this.#kept ? 0 : Math.max(0, line.stored - next.length)
+      after = next.at(-1) ?? last
+    }
   }
 
   #lineOf(entity: string): Line {

@@ -166,6 +166,7 @@ export class Ordering {
       if (window === null) this.#lines.restore(row.key, row)
       else window.restore(row.key, { seq: row.seq, atMs: row.atMs, tie: row.tie }, Math.min(row.dueAtMs, latestMs))
     }
+    this.#lines.restored()
     window?.restored()
   }
 

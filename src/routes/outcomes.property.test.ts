@@ -268,6 +268,7 @@ async function throughLives(at: World, sinkOf: (life: Life) => Sink, config: Par
 function settled(life: Life): boolean {
   const route = life.routes.get('crm')!
   const { lag, retrying, held, inFlight } = route.status()
+  if (life.ledger.get('SELECT 1 FROM held LIMIT 1') !== undefined) return false
   return lag === 0 && retrying === 0 && held === 0 && inFlight === 0 && life.ledger.route('crm')?.position === route.status().position
 }
 
