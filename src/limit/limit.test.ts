@@ -192,9 +192,13 @@ const load = fc.record({
   burst: fc.integer({ min: 1, max: 30 }),
   leaseMs: fc.constantFrom(0, 250, 1_000),
   steps: fc.oneof(
-    fc.array(fc.record({ gapMs: fc.nat(400), noisy: fc.nat(12), at: fc.nat(1) }), { minLength: 1, maxLength: 60 }),
+    fc.array(fc.record({ gapMs: fc.nat(400), noisy: fc.nat(12), at: fc.nat(1) }), { minLength: 1, maxLength: 60, size: 'max' }),
     // Demand near the rate, then a crowd: what was taken ahead is used late, beside a full bucket.
-    fc.array(fc.record({ gapMs: fc.nat(80), noisy: fc.constantFrom(0, 1, 1, 2, 30), at: fc.nat(1) }), { minLength: 50, maxLength: 150 }),
+    fc.array(fc.record({ gapMs: fc.nat(80), noisy: fc.constantFrom(0, 1, 1, 2, 30), at: fc.nat(1) }), {
+      minLength: 50,
+      maxLength: 150,
+      size: 'max',
+    }),
   ),
 })
 

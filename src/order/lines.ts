@@ -89,7 +89,7 @@ export class Lines {
 
   /** After a restart, when all is restored: what is stored comes behind what is in memory again. */
   restored(): void {
-    for (const line of this.#resting) this.#merge(line, this.#lines.get(line)!)
+    for (const [entity, line] of this.#lines) this.#merge(entity, line)
   }
 
   /**
@@ -115,9 +115,10 @@ export class Lines {
   }
 
   #wait(line: Line, item: Ranked): 'waits' | 'stored' {
-    const last = line.waiting.last ?? line.reached
-    const isBehind = last === null || compareRanked(item, last) > 0
-    if (isBehind && (line.stored > 0 || line.waiting.length >= this.#kept)) {
+    const { last } = line.waiting
+    // What is stored is behind all that is, or ever was, in memory since the first was stored.
+    const behind = line.stored > 0 ? later(last, line.reached) : last
+    if ((behind === null || compareRanked(item, behind) > 0) && (line.stored > 0 || line.waiting.length >= this.#kept)) {
       if (line.stored === 0) line.reached = last
       line.stored++
       return 'stored'
@@ -132,7 +133,7 @@ export class Lines {
     if (item === null) this.#forget(entity)
     else {
       line.head = item.seq
-      if (line.reached === null || compareRanked(item, line.reached) > 0) line.reached = item
+      line.reached = later(line.reached, item)
     }
     return item
   }
@@ -169,4 +170,8 @@ export class Lines {
     this.#lines.delete(entity)
     this.#resting.delete(entity)
   }
+}
+
+function later(a: Ranked | null, b: Ranked | null): Ranked | null {
+  return a === null || (b !== null && compareRanked(b, a) > 0) ? b : a
 }

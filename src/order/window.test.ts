@@ -43,16 +43,18 @@ test('released by the watermark of its entity, or when it has waited long enough
   enter('b', T, T + 620)
   assert.deepEqual(seqs(), [])
   enter('a', T + 1_000, T + 1_010)
-  assert.deepEqual(seqs(), [2], 'exactly windowMs ahead')
-  enter('a', T + 1_500, T + 1_510)
+  assert.deepEqual(seqs(), [], 'what is as old may still come, no later than the window')
+  enter('a', T + 1_001, T + 1_020)
+  assert.deepEqual(seqs(), [2])
+  enter('a', T + 1_501, T + 1_510)
   assert.deepEqual(seqs(), [2, 1])
-  assert.equal(window.nextAtMs, T + 1_620)
-  window.advance(T + 1_619)
-  assert.deepEqual(seqs(), [2, 1])
+  assert.equal(window.nextAtMs, T + 1_621)
   window.advance(T + 1_620)
+  assert.deepEqual(seqs(), [2, 1])
+  window.advance(T + 1_621)
   assert.deepEqual(seqs(), [2, 1, 3])
   window.advance(T + 9_000)
-  assert.deepEqual(seqs(), [2, 1, 3, 4, 5])
+  assert.deepEqual(seqs(), [2, 1, 3, 4, 5, 6])
   assert.equal(window.nextAtMs, Infinity)
 })
 
@@ -61,7 +63,7 @@ test('what is due takes everything older of its entity along', () => {
   enter('a', T + 300, T)
   enter('a', T + 100, T + 900)
   enter('a', T + 400, T + 950)
-  window.advance(T + 1_000)
+  window.advance(T + 1_001)
   assert.deepEqual(seqs(), [2, 1])
 })
 
@@ -90,9 +92,9 @@ describe('an event without a believable time', () => {
     enter('a', T - 500, T + 30)
     enter('a', null, T + 40)
     assert.deepEqual(seqs(), [1])
-    assert.equal(enter('a', T + 1_000, T + 1_005), 'entered')
+    assert.equal(enter('a', T + 1_001, T + 1_000), 'entered')
     assert.deepEqual(seqs(), [1, 4, 2, 3, 5])
-    assert.equal(enter('a', T, T + 1_006), 'entered', 'those without a time make nobody late')
+    assert.equal(enter('a', T, T + 1_000), 'entered', 'those without a time make nobody late')
     window.advance(T + 3_000)
     assert.deepEqual(seqs(), [1, 4, 2, 3, 5, 7, 6])
   })
@@ -108,7 +110,7 @@ describe('an event without a believable time', () => {
     assert.deepEqual(seqs(), [3, 1, 2, 4])
     assert.equal(enter('a', T + 2_205, T + 2_006), 'entered', 'a clock that is ahead by less than the skew is believed')
     assert.deepEqual(seqs(), [3, 1, 2, 4])
-    assert.equal(enter('a', T + 1_205, T + 2_007), 'entered')
+    assert.equal(enter('a', T + 1_204, T + 2_007), 'entered')
     assert.deepEqual(seqs(), [3, 1, 2, 4, 6])
   })
 })
@@ -118,11 +120,11 @@ test('a clock that goes back delays nothing by more than the window', () => {
   enter('a', T, T)
   window.advance(T - 3_600_000)
   assert.deepEqual(seqs(), [])
-  assert.equal(window.nextAtMs, T - 3_600_000 + 1_000)
-  window.advance(T - 3_600_000 + 1_000)
+  assert.equal(window.nextAtMs, T - 3_600_000 + 1_001)
+  window.advance(T - 3_600_000 + 1_001)
   assert.deepEqual(seqs(), [1])
   enter('a', T, T - 3_600_000 + 2_000)
-  window.advance(T - 3_600_000 + 3_000)
+  window.advance(T - 3_600_000 + 3_001)
   assert.deepEqual(seqs(), [1, 2])
 })
 
@@ -156,7 +158,7 @@ const arrivals = fc.record({
       tie: fc.nat(3),
       timed: fc.boolean(),
     }),
-    { minLength: 1, maxLength: 80 },
+    { minLength: 1, maxLength: 80, size: 'max' },
   ),
   restarts: fc.array(fc.nat(80), { maxLength: 3 }),
 })
@@ -183,7 +185,7 @@ test('property: disorder within the window gives every entity in order, with non
         }
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   )
 })
 
@@ -230,6 +232,6 @@ test('property: any disorder, restarts in between: the same is released and the 
       }
       assert.deepEqual(play(restarts), play([]))
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   )
 })

@@ -1,6 +1,6 @@
 /**
- * Bounded re-ordering: an event stays until something of its entity happened `windowMs` after it, or until `windowMs` after it came,
- * whichever is first; then everything older of the entity goes with it, in order. What is older than the last released is late.
+ * Bounded re-ordering: an event stays until something of its entity happened more than `windowMs` after it, or until more than that after
+ * it came, whichever is first; then everything older of the entity goes with it, in order. What is older than the last released is late.
  *
  * Time is what `advance` is told: the receipt of each record while the log is read, the clock at its end. So a route that catches up
  * orders as one that keeps up, and the same log gives the same order. A clock that goes back stops nothing: only its steps
@@ -73,12 +73,12 @@ export class OrderWindow {
   /** When `advance` releases something again; Infinity when nothing waits. */
   get nextAtMs(): number {
     const head = this.#head()
-    return head === null ? Infinity : (this.#seenMs ?? 0) + head.dueAtMs - this.#nowMs
+    return head === null ? Infinity : (this.#seenMs ?? 0) + head.dueAtMs + 1 - this.#nowMs
   }
 
   advance(atMs: number): void {
     this.#tick(atMs)
-    for (let head = this.#head(); head !== null && head.dueAtMs <= this.#nowMs; head = this.#head()) this.#releaseThrough(head.line, head)
+    for (let head = this.#head(); head !== null && head.dueAtMs < this.#nowMs; head = this.#head()) this.#releaseThrough(head.line, head)
   }
 
   /** Tells `stored` what it waits with, and may release it before this returns; or says that it is late. */
@@ -126,7 +126,7 @@ export class OrderWindow {
   restored(): void {
     this.#arrivals.sort((a, b) => a.dueAtMs - b.dueAtMs || a.seq - b.seq)
     for (const line of [...this.#busy.values()]) this.#releaseByWatermark(line)
-    for (let head = this.#head(); head !== null && head.dueAtMs <= this.#nowMs; head = this.#head()) this.#releaseThrough(head.line, head)
+    for (let head = this.#head(); head !== null && head.dueAtMs < this.#nowMs; head = this.#head()) this.#releaseThrough(head.line, head)
   }
 
   /** One that waits is given up; false when it does not wait here. */
@@ -170,7 +170,7 @@ export class OrderWindow {
 
   #releaseByWatermark(line: Line): void {
     const throughMs = line.newestMs - this.#o.windowMs
-    for (let first = line.held.first; first !== null && first.atMs <= throughMs; first = line.held.first) this.#release(line, first)
+    for (let first = line.held.first; first !== null && first.atMs < throughMs; first = line.held.first) this.#release(line, first)
     this.#restIfEmpty(line)
   }
 

@@ -44,7 +44,7 @@ test('events are delivered in the order they happened; the late ones as the rout
     await at.clock.advance(999)
     assert.deepEqual([sink.given.length, route.status().held, route.status().lag], [0, 4, 0])
     assert.equal(explainOnRoute(life.ledger, 'crm', route, 1, await at.log.event(1)).reason, 'order.window')
-    await at.clock.advance(1)
+    await at.clock.advance(2)
     arrive(at, 5_000)
     route.wake()
     await at.clock.until(
@@ -80,7 +80,7 @@ test('a late event keeps its mark over retries and a crash, and counts once', as
     new ScriptedSink({ deliver: (events) => events.map((e) => (failing && seqOf(e) === 2 ? retry('http.500') : KEEP)) })
   const first = new Life(at)
   const route = await first.route(make(), { ...ordered(), retry: { maxAttempts: 9, baseMs: 10_000, maxMs: 10_000 } })
-  await at.clock.advance(1_000)
+  await at.clock.advance(1_001)
   arrive(at, 5_000)
   route.wake()
   await at.clock.advance(1)
