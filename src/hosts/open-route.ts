@@ -12,6 +12,7 @@ import { systemClock } from './clock.ts'
 import { shapingOf } from './shaping.ts'
 import { createSink } from './sinks.ts'
 import type { Validation } from './validation.ts'
+import type { Store } from '../stores/store.ts'
 import { VERSION } from './version.ts'
 
 export type RouteRooms = {
@@ -19,6 +20,8 @@ export type RouteRooms = {
   readonly ledger: Ledger
   readonly logger: Logger
   readonly validation: Validation
+  /** Where limits keep their tokens; opened when a route asks for the first time. */
+  readonly limits: () => Store
   /** Names of the ids in an event's body; null when there is no directory. */
   readonly namesIn: ((event: Event) => Readonly<Record<string, unknown>> | null) | null
 }
@@ -38,7 +41,7 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
   const beside = besideOf(config, rooms)
   const document = beside === null ? toDocument : (event: Event): Uint8Array => toDocument(event, beside(event))
   const sink = createSink(config.sink, { clock, document, beside: beside ?? (() => NOTHING), name, version: VERSION, warn, output })
-  const shaping = shapingOf(config, validation.stage)
+  const shaping = shapingOf(config, validation.stage, { store: () => rooms.limits(), clock, leaseMs: 0, warn })
   return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
 }
 

@@ -10,6 +10,7 @@ import { Flags } from '../flags/flags.ts'
 import { describeMismatch } from '../match/mismatch.ts'
 import { runStages, type Verdict } from '../pipeline/pipeline.ts'
 import { describeFindings } from '../pipeline/validate.ts'
+import { memoryStore } from '../stores/memory.ts'
 import { shapingOf } from './shaping.ts'
 import { Validation } from './validation.ts'
 
@@ -80,7 +81,10 @@ export class Rehearsal {
   }
 
   async #routeAll(route: RouteConfig, events: readonly Event[]): Promise<RehearsedRoute[]> {
-    const verdicts = await runStages(shapingOf(route, this.#validation.stage), events, new AbortController().signal)
+    // All at one instant: of a limit that leaves what its burst lets through.
+    const nowMs = events[0]?.receivedAtMs ?? 0
+    const limits = { store: memoryStore, clock: { nowMs: () => nowMs }, leaseMs: 0, warn: () => undefined }
+    const verdicts = await runStages(shapingOf(route, this.#validation.stage, limits), events, new AbortController().signal)
     return verdicts.map((verdict, index) => {
       const event = events[index]!
       const marked = route.validate && verdict.outcome.type === 'keep'

@@ -17,6 +17,8 @@ import { Log } from '../log/log.ts'
 import { describeFindings } from '../pipeline/validate.ts'
 import { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
+import { sqliteStore } from '../stores/sqlite.ts'
+import type { Store } from '../stores/store.ts'
 import { StateRows } from '../stores/state-rows.ts'
 import { Access, hashToken, isLoopback, readOrMakeToken } from './access.ts'
 import { sendError } from './answer.ts'
@@ -154,9 +156,13 @@ async function run(
   const genesys = new Genesys({ config, log, ledger, gaps, warn, info })
   opened.push(() => genesys.stop())
   await genesys.startNames()
+  let limitStore: Store | null = null
+  const limits = (): Store => (limitStore ??= sqliteStore({ path: join(config.dataDir, 'limits.db') }))
+  const closeLimits = async (): Promise<void> => limitStore?.close()
+  opened.push(closeLimits)
   const routes = new Map<string, Route>()
   for (const routeConfig of config.routes)
-    routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger, validation, namesIn: genesys.namesIn }))
+    routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger, validation, limits, namesIn: genesys.namesIn }))
   pauseByFlags(flags, config, routes)
   for (const route of routes.values()) {
     await route.start()
@@ -303,6 +309,7 @@ async function run(
     const drainMs = options.drainMs ?? DRAIN_MS[mode]
     await Promise.all([...routes.values()].map((route) => route.stop(drainMs)))
     await log.close()
+    await closeLimits()
     ledger.close()
     server.closeAllConnections()
     dataDir.release()

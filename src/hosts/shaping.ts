@@ -4,16 +4,36 @@
  */
 import type { RouteConfig } from '../config/config.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import { limitStage, type LimitOptions } from '../limit/limit.ts'
 import { compile } from '../match/matcher.ts'
 import { verdictDedupe } from '../pipeline/dedupe.ts'
 import { matchStage } from '../pipeline/match.ts'
 import type { Stage } from '../pipeline/outcome.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
+import type { Store } from '../stores/store.ts'
 
-/** The stages of one route. `validate` is shared by all routes, and left out where a route does not ask for it. */
-export function shapingOf({ topics, patterns, backfill, validate, dedupe }: RouteConfig, validation: Stage): readonly Stage[] {
+/** What a limit needs beyond its configuration. */
+export type LimitRooms = Pick<LimitOptions, 'clock' | 'leaseMs' | 'warn'> & {
+  /** Where limits keep their tokens; asked for only where a route has a limit. */
+  readonly store: () => Store
+}
+
+/** The stages of one route. `validation` is shared by all routes; each is left out where a route does not ask for it. */
+export function shapingOf(config: RouteConfig, validation: Stage, limits: LimitRooms): readonly Stage[] {
+  const { name, topics, patterns, backfill, limit, validate, dedupe } = config
   return [
     matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), matchers: patterns.map(compile), backfill }),
+    ...(limit === null
+      ? []
+      : [
+          limitStage({
+            limit,
+            name,
+            topics: limit.topics === null ? null : compileTopics(limit.topics, KNOWN_TOPICS),
+            ...limits,
+            store: limits.store(),
+          }),
+        ]),
     ...(validate ? [validation] : []),
     ...(dedupe ? [verdictDedupe] : []),
   ]

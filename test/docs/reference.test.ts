@@ -18,7 +18,7 @@ const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf
 /** Texts in the source that look like codes and are none: files, option paths, ends of topics, names of sources and channels. */
 const NO_CODES: ReadonlySet<string> = new Set([
   ...DURABLE_STEPS,
-  ...['trunkline.json', 'ledger.db', 'lock.db', 'state.db', 'token.sha256', 'trunkline.step', 'http.host', 'http.port'],
+  ...['trunkline.json', 'ledger.db', 'limits.db', 'lock.db', 'state.db', 'token.sha256', 'trunkline.step', 'http.host', 'http.port'],
   ...['genesys.notifications', 'genesys.budget', 'channel.metadata', 'module.exports', 'schema.version', 'schema.policy'],
   ...['customer', 'flow', 'acd', 'user', 'voicemail'].flatMap((kind) => [`${kind}.start`, `${kind}.end`]),
   // How the API writes disconnect types.

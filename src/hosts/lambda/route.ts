@@ -38,6 +38,14 @@ export function servedRoute(source: RouteSource): ServedRoute {
     const message = `route ${name} asks for arrival order (order), which an SQS standard queue does not have`
     throw new TrunklineError('lambda.order', message, 'remove order from this route, or run it with the service')
   }
+  if (route.limit !== null) {
+    const message = `route ${name} has a limit, which functions do not share yet`
+    throw new TrunklineError(
+      'lambda.limit',
+      message,
+      'bound the concurrency of the event source mapping, or run this route with the service',
+    )
+  }
   return { route, config, warnings }
 }
 
