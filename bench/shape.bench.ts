@@ -1,5 +1,5 @@
 /**
- * What limit and order cost a route: `node bench/shape.bench.ts [thousand events]` (default 200), alone on the machine.
+ * What limit and order cost a route: `node bench/shape.bench.ts [thousand events] [thousand keys]` (default 200 and 1,000), alone on the machine.
  *
  * A whole route on SQLite, with a sink that takes everything at once: the same events through a bare route, one with a limit, one that
  * orders within a window, and one with both; what a stage costs is the difference. The limit is never reached but for one case. The clock
@@ -23,7 +23,8 @@ import { eventOf } from '../src/testing/event-of.ts'
 import { LOG_ID, framesOf, routeConfig } from '../src/testing/route-harness.ts'
 
 const count = Number(process.argv[2] ?? 200) * 1_000
-const KEYS = 10_000_000
+const ACTIVE = 2_000
+const keys = Number(process.argv[3] ?? 1_000) * 1_000
 const dir = mkdtempSync(join(tmpdir(), 'trunkline-shape-'))
 const startMs = 1_774_000_000_000
 
@@ -45,6 +46,7 @@ let runs = 0
 process.stdout.write(`${count} events, ${process.version}\n`)
 
 try {
+  await measure('warming up', {}, [])
   const bare = await measure('bare', {}, [])
   const shapes: readonly [string, Partial<RouteConfig>, LimitConfig | null][] = [
     ['limit, never reached', {}, LIMIT],
@@ -124,18 +126,17 @@ async function manyKeys(): Promise<void> {
   })
   const base = eventOf()
   const signal = new AbortController().signal
-  const total = Math.min(KEYS, count * 5)
   const beganUs = cpuUs()
-  for (let at = 0; at < total; at += 1_000) {
+  for (let at = 0; at < keys; at += 1_000) {
     clock.nowMs += 100
     await stage.run(
       Array.from({ length: 1_000 }, (_, i) => ({ ...base, userId: `user-${at + i}` })),
       signal,
     )
   }
-  const us = (cpuUs() - beganUs) / total
+  const us = (cpuUs() - beganUs) / keys
   const { rss, heapUsed } = process.memoryUsage()
-  process.stdout.write(`limit, ${total} different keys: ${us.toFixed(2)} us an event; rss ${mb(rss)}, heap ${mb(heapUsed)}\n`)
+  process.stdout.write(`limit, ${keys} different keys: ${us.toFixed(2)} us an event; rss ${mb(rss)}, heap ${mb(heapUsed)}\n`)
   await store.close()
 }
 
@@ -177,9 +178,9 @@ function stageOf(limit: LimitConfig, name: string): Stage {
   return limitStage({ limit, topics: null, name, store, clock, leaseMs: 0, warn: (code) => process.stdout.write(`${code}\n`) })
 }
 
-/** Fifteen events a conversation, a thousand events a second, a little out of order; a body that weighs little in memory. */
+/** Fifteen events a conversation, so many of them at once, a thousand events a second, up to 3 s out of order; a small body. */
 function shortEvent(i: number): Event {
-  const conversation = Math.floor(i / 1_500) * 100 + (i % 100)
+  const conversation = Math.floor(i / (15 * ACTIVE)) * ACTIVE + (i % ACTIVE)
   const receivedAtMs = startMs + i
   return eventOf(
     {

@@ -22,12 +22,16 @@ type Line = {
   reached: Ranked | null
 }
 
+const MAX_SPARE = 512
+
 export class Lines {
   readonly #load: LinesOptions['load']
   readonly #kept: number
   readonly #lines = new Map<string, Line>()
   /** Lines of before a restart whose first waits for what only reading on can show. */
   readonly #resting = new Set<string>()
+  /** Empty ones to be used again: nearly every event makes a line and is the last of it. */
+  readonly #spare: Line[] = []
 
   constructor({ load, kept = 32 }: LinesOptions) {
     this.#load = load
@@ -160,15 +164,19 @@ export class Lines {
   #lineOf(entity: string): Line {
     let line = this.#lines.get(entity)
     if (line === undefined) {
-      line = { head: null, waiting: new RankedQueue(), stored: 0, reached: null }
+      line = this.#spare.pop() ?? { head: null, waiting: new RankedQueue(), stored: 0, reached: null }
       this.#lines.set(entity, line)
     }
     return line
   }
 
   #forget(entity: string): void {
+    const line = this.#lines.get(entity)
     this.#lines.delete(entity)
     this.#resting.delete(entity)
+    if (line === undefined || this.#spare.length >= MAX_SPARE) return
+    line.reached = null
+    this.#spare.push(line)
   }
 }
 

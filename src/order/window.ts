@@ -183,11 +183,11 @@ export class OrderWindow {
     line.held.shift()
     item.gone = true
     this.#held--
-    const { seq, atMs, tie } = item
+    const released: Ranked = { seq: item.seq, atMs: item.atMs, tie: item.tie }
     const lastBefore = line.last
     // What has no time of its own makes nobody late.
-    if (tie !== UNTIMED_TIE) line.last = { seq, atMs, tie }
-    this.#o.release(line.entity, { seq, atMs, tie }, lastBefore)
+    if (item.tie !== UNTIMED_TIE) line.last = released
+    this.#o.release(line.entity, released, lastBefore)
   }
 
   #lineOf(entity: string): Line {

@@ -8,6 +8,7 @@
 import { compareRanked, type Ranked } from '../order/rank.ts'
 import { DueQueue } from './due-queue.ts'
 import type { Ledger } from './ledger.ts'
+import { rangesOf } from './progress.ts'
 
 export type HeldRow = {
   readonly seq: number
@@ -226,7 +227,9 @@ export class Held {
 
   /** Writes what changed; within the transaction of the route. */
   write(): void {
-    for (const seq of this.#gone) this.#ledger.run('DELETE FROM held WHERE route = ? AND seq = ?', this.#route, seq)
+    // Rows go nearly in the order they came.
+    for (const [from, to] of rangesOf([...this.#gone]))
+      this.#ledger.run('DELETE FROM held WHERE route = ? AND seq BETWEEN ? AND ?', this.#route, from, to)
     for (const row of this.#put.values())
       this.#ledger.run(
         `INSERT OR REPLACE INTO held (route, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -10,6 +10,7 @@ import { UNTIMED_TIE, tieOf, type Ranked } from '../order/rank.ts'
 import { OrderWindow } from '../order/window.ts'
 import type { Held, HeldRow } from './held.ts'
 import type { Ledger } from './ledger.ts'
+import { rangesOf } from './progress.ts'
 
 export type OrderingOptions = {
   readonly order: OrderConfig | null
@@ -182,7 +183,8 @@ export class Ordering {
   /** Writes what changed; within the transaction of the route. */
   write(): void {
     const { ledger, route } = this.#o
-    for (const seq of this.#forgotten) ledger.run('DELETE FROM released WHERE route = ? AND seq = ?', route, seq)
+    for (const [from, to] of rangesOf([...this.#forgotten]))
+      ledger.run('DELETE FROM released WHERE route = ? AND seq BETWEEN ? AND ?', route, from, to)
     for (const { entity, rank } of this.#lasts.values())
       ledger.run(
         'INSERT OR REPLACE INTO released (route, seq, entity, at_ms, tie) VALUES (?, ?, ?, ?, ?)',
