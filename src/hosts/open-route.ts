@@ -36,7 +36,15 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
   const warn = (code: string, message: string): void => logger.warn({ code, route: name }, message)
   const output = (line: string): void => logger.info({ code: 'sink.function_output', route: name }, line)
   ledger.createRoute(name, config.from === 'earliest' ? log.events.firstSeq : log.events.nextSeq)
-  const definition: Definition = { topics, patterns, dedupe, backfill, validate }
+  const definition: Definition = {
+    topics,
+    patterns,
+    dedupe,
+    backfill,
+    validate,
+    limit: config.limit !== null,
+    order: config.order !== null,
+  }
   ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
   const beside = besideOf(config, rooms)
   const document = beside === null ? toDocument : (event: Event): Uint8Array => toDocument(event, beside(event))
