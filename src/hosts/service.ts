@@ -3,9 +3,7 @@
  * them in the order that loses nothing. Thin: the work is in the rooms it connects.
  */
 import { existsSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import { getRequestListener } from '@hono/node-server'
 import { type Logger, pino } from 'pino'
 import type { Config } from '../config/config.ts'
 import { shownSink } from '../config/print.ts'
@@ -21,7 +19,6 @@ import { sqliteStore } from '../stores/sqlite.ts'
 import type { Store } from '../stores/store.ts'
 import { StateRows } from '../stores/state-rows.ts'
 import { Access, hashToken, isLoopback, readOrMakeToken } from './access.ts'
-import { sendError } from './answer.ts'
 import { api } from './api.ts'
 import { systemClock } from './clock.ts'
 import { type DataDir, takeDataDir } from './data-dir.ts'
@@ -37,9 +34,11 @@ import { LogFollower } from './log-follower.ts'
 import { metrics } from './metrics.ts'
 import { openRoute } from './open-route.ts'
 import { page } from './page.ts'
+import { pauseByFlags } from './pause.ts'
 import { explainFull, reportRecovery, reportSlowStop, warnOfLeftRoutes } from './reports.ts'
 import { playCalls } from './simulated-calls.ts'
 import { schemaApi } from './schema-api.ts'
+import { createHttpServer, listen } from './server.ts'
 import { halfHourOf, stateApi } from './state-api.ts'
 import { StateChanges } from './state-changes.ts'
 import { StateKeeper } from './state-keeper.ts'
@@ -73,8 +72,6 @@ export type Service = {
 
 /** Whoever stops `dev` is waiting for it. */
 const DRAIN_MS = { dev: 1_000, start: 10_000 }
-const MIN_CHECK_MS = 50
-const MAX_CHECK_MS = 2_000
 
 /** Starts the service; rejects with a coded error, having started nothing, when it must not run. */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -275,17 +272,7 @@ async function run(
   })
   directoryApi(app, { directory: genesys.directory })
   const access = new Access({ tokenHash, hosts: [config.http.host, ...config.http.allowHosts] })
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
-  const { headersTimeoutMs, requestTimeoutMs } = config.http
-  // Node looks for late clients every 30 s unless told otherwise.
-  const connectionsCheckingInterval = Math.min(MAX_CHECK_MS, Math.max(MIN_CHECK_MS, Math.min(headersTimeoutMs, requestTimeoutMs) / 4))
-  const server = createServer({ connectionsCheckingInterval }, (request, response) =>
-    dispatch(request, response, { access, intake, listener }),
-  )
-  server.headersTimeout = headersTimeoutMs
-  server.requestTimeout = requestTimeoutMs
-  server.maxConnections = config.http.maxConnections
-  server.keepAliveTimeout = 65_000
+  const server = createHttpServer(config.http, { access, intake, app })
   url.value = await listen(server, config.http.host, config.http.port)
 
   await genesys.startSources()
@@ -323,57 +310,4 @@ async function run(
     stopped: fatal.promise,
   }
   return result
-}
-
-/** A route's pause is what its flag says, else what the configuration says; now and whenever the flag changes. */
-function pauseByFlags(flags: Flags, config: Config, routes: ReadonlyMap<string, Route>): void {
-  const apply = (name: string): void => {
-    const route = routes.get(name)
-    const configured = config.routes.find((r) => r.name === name)?.paused ?? false
-    const flag = flags.get({ flag: 'route.paused', route: name })
-    if (route !== undefined) route.paused = flag === null ? configured : flag === true
-  }
-  for (const name of routes.keys()) apply(name)
-  flags.onChange((change) => {
-    if (change.flag === 'route.paused') apply(change.route)
-  })
-}
-
-function dispatch(
-  request: IncomingMessage,
-  response: ServerResponse,
-  to: { access: Access; intake: Intake; listener: (request: IncomingMessage, response: ServerResponse) => unknown },
-): void {
-  const target = request.url ?? '/'
-  const mark = target.indexOf('?')
-  const path = mark < 0 ? target : target.slice(0, mark)
-  const refusal = to.access.check(request, path)
-  if (refusal !== null) {
-    const challenge: Record<string, string> = refusal.status === 401 ? { 'www-authenticate': 'Bearer' } : {}
-    sendError(response, refusal.status, refusal, { ...challenge, ...(request.complete ? {} : { connection: 'close' }) })
-    request.resume()
-  } else if (request.method === 'POST' && path === '/v1/events') to.intake.handle(request, response, mark < 0 ? '' : target.slice(mark + 1))
-  else void to.listener(request, response)
-}
-
-function listen(server: Server, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const inUse = error.code === 'EADDRINUSE'
-      const message = inUse ? `port ${port} on ${host} is taken` : `cannot listen on ${host}:${port}: ${error.message}`
-      reject(
-        new TrunklineError(
-          inUse ? 'http.port_in_use' : 'http.cannot_listen',
-          message,
-          'Choose another with --port (0 takes a free one) or --host.',
-          { cause: error },
-        ),
-      )
-    })
-    server.listen(port, host, () => {
-      const address = server.address()
-      const bound = typeof address === 'object' && address !== null ? address.port : port
-      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`)
-    })
-  })
 }
