@@ -20,6 +20,7 @@ export type TrafficFlags = {
   readonly agents: number
   readonly queues: number
   readonly flat?: true
+  readonly evenQueues?: true
   readonly noisyQueue: number
   readonly transcripts: number
   readonly snapshots?: true
@@ -49,6 +50,7 @@ export function addTrafficOptions(command: Command): Command {
   add('--queues <number>', 'queues', wholeNumber(1, 10_000), 6, '6')
   add('--rate <number>', 'new conversations an hour, the mean of a day; otherwise 4.5 an agent, 8 with --flat', wholeNumber(0, 10_000_000))
   command.option('--flat', 'the same load at every hour, everybody at work (otherwise a day with two humps and shifts, UTC)')
+  command.option('--even-queues', 'the same share of conversations for every queue (otherwise the first ones are the busy ones)')
   add('--noisy-queue <rate>', 'one more queue that gets so many events a second, such as 200/s', perSecond, 0, 'none')
   add('--transcripts <percent>', 'share of calls with transcription', percent, 0.02, '2%')
   command.option('--snapshots', 'also the large snapshots v2.users.{id}.conversations and v2.routing.queues.{id}.conversations')
@@ -80,6 +82,7 @@ export function simulationOptions(flags: TrafficFlags, nowMs: number): Partial<S
     queues: flags.queues,
     conversationsPerHour: flags.rate ?? usualRate(flags.agents, flags.flat === true),
     flat: flags.flat === true,
+    evenQueues: flags.evenQueues === true,
     noisyQueuePerSecond: flags.noisyQueue,
     transcribedShare: flags.transcripts,
     snapshots: flags.snapshots === true,

@@ -170,17 +170,20 @@ export function world(): World {
   return { clock: virtualClock(), log: new MemoryLog(), ledgerPath: join(tempDir(), 'ledger.db'), warnings: [] }
 }
 
+/** Where a process lives: most tests play it in virtual time. */
+export type Place = Omit<World, 'clock'> & { readonly clock: Clock }
+
 /** One life of the process, with one or more routes on one ledger. */
 export class Life {
   readonly ledger: Ledger
   readonly routes: Map<string, Route> = new Map()
-  readonly #world: World
+  readonly #world: Place
   readonly #sinks: Sink[] = []
   /** Calls of sinks under way; a call of a dead process ends in its own time, and nobody hears of it. */
   readonly #calls = new Set<Promise<unknown>>()
   #dead = false
 
-  constructor(at: World) {
+  constructor(at: Place) {
     this.#world = at
     this.ledger = new Ledger(at.ledgerPath)
   }

@@ -58,8 +58,9 @@ const FLOWS: readonly (readonly [name: string, type: FlowType])[] = [
   ['Web chat', 'INBOUNDCHAT'],
 ]
 
-/** One of so many queues: the first ones are the busy ones, and have the most people. */
-export function drawQueue(count: number, chance: Chance): number {
+/** One of the queues: the first ones are the busy ones, and have the most people, unless all are to be alike. */
+export function drawQueue({ queues: count, evenQueues }: SimulationOptions, chance: Chance): number {
+  if (evenQueues) return chance.below(count)
   const weightOf = (n: number): number => Math.floor(1_200 / (n + 2))
   let total = 0
   for (let n = 0; n < count; n++) total += weightOf(n)
@@ -135,7 +136,7 @@ function user(
   const given = GIVEN_NAMES[n % GIVEN_NAMES.length]!
   const number = Math.floor(n / GIVEN_NAMES.length)
   const own = queues.filter((_, q) => q % options.agents === n || n % queues.length === q)
-  const more = Array.from({ length: chance.between(1, 3) }, () => queues[drawQueue(queues.length, chance)]!)
+  const more = Array.from({ length: chance.between(1, 3) }, () => queues[drawQueue(options, chance)]!)
   return {
     id,
     name: number === 0 ? `${given} Example` : `${given} Example ${number + 1}`,

@@ -29,7 +29,7 @@ export function beginConversation(world: World): void {
   const chance = nextChance(world)
   const kind = isFirst ? 'voice' : kindOf(chance.below(100))
   if (kind === 'own') return callOut(world, chance)
-  const queue = world.queues[drawQueue(world.options.queues, chance)]!
+  const queue = world.queues[drawQueue(world.options, chance)]!
   const line = lineOf(drawLine(kind, chance))
   const conversation = newConversation(world, line, chance)
   startCustomer(world, conversation, line)

@@ -11,6 +11,8 @@ export type SimulationOptions = {
   readonly conversationsPerHour: number
   /** The same load at every hour and everybody at work, rather than a day with two humps and shifts. */
   readonly flat: boolean
+  /** The same share of conversations and people for every queue, rather than the first ones busier. */
+  readonly evenQueues: boolean
   /** How many times as fast as usual people talk and work: more happens with the same staff. */
   readonly brisk: number
   /** One more queue that gets so many events a second: calls that bounce between a flow and the queue. */
@@ -42,6 +44,7 @@ const DEFAULTS: SimulationOptions = {
   queues: 6,
   conversationsPerHour: usualRate(50, false),
   flat: false,
+  evenQueues: false,
   brisk: 1,
   noisyQueuePerSecond: 0,
   transcribedShare: 0.02,
