@@ -10,7 +10,7 @@ import type { Event } from '../event/event.ts'
 import { Traffic } from '../simulator/faults.ts'
 import { writerOf } from '../simulator/envelope.ts'
 import { simulation } from '../simulator/model/simulation.ts'
-import { compareArrivals, lateBy } from '../testing/order-oracle.ts'
+import { byTimeAndKey, lateBy } from '../testing/order-oracle.ts'
 import { IN_ARRIVAL, Life, ScriptedSink, world } from '../testing/route-harness.ts'
 import type { Route } from './route.ts'
 
@@ -79,7 +79,7 @@ test('30 s out of order and 5 % twice: none is late in a window of 60 s, in one 
     for (const [conversation, mine] of Map.groupBy(delivered, (event) => event.conversationId)) {
       if (conversation === null) continue
       const kept = mine.filter((event) => !event.marks.includes('order.late'))
-      assert.deepEqual(kept.map(name), kept.toSorted(compareArrivals).map(name), `${conversation} ${window}`)
+      assert.deepEqual(kept.map(name), kept.toSorted(byTimeAndKey).map(name), `${conversation} ${window}`)
     }
   }
   life.crash()

@@ -16,18 +16,18 @@ export function lateBy(events: readonly Event[], windowMs: number): ReadonlySet<
     let gone: Event | null = null
     const goOn = (through: Event | null): void => {
       if (through === null) return
-      waiting = waiting.filter(({ event }) => compareArrivals(event, through) > 0)
-      if (gone === null || compareArrivals(gone, through) < 0) gone = through
+      waiting = waiting.filter(({ event }) => byTimeAndKey(event, through) > 0)
+      if (gone === null || byTimeAndKey(gone, through) < 0) gone = through
     }
     const newest = (of: readonly Waiting[]): Event | null =>
       of
         .map(({ event }) => event)
-        .toSorted(compareArrivals)
+        .toSorted(byTimeAndKey)
         .at(-1) ?? null
     let newestMs = -Infinity
     for (const event of mine) {
       goOn(newest(waiting.filter(({ sinceMs }) => event.receivedAtMs - sinceMs > windowMs)))
-      if (gone !== null && compareArrivals(event, gone) < 0) {
+      if (gone !== null && byTimeAndKey(event, gone) < 0) {
         late.add(event)
         continue
       }
@@ -40,7 +40,7 @@ export function lateBy(events: readonly Event[], windowMs: number): ReadonlySet<
 }
 
 /** By business time, then by semantic key. */
-export function compareArrivals(a: Event, b: Event): number {
+export function byTimeAndKey(a: Event, b: Event): number {
   return a.occurredAtMs! - b.occurredAtMs! || Buffer.compare(keyOf(a), keyOf(b))
 }
 
