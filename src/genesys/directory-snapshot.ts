@@ -1,10 +1,13 @@
 /** The names as one JSON text, to be kept over a restart. What cannot be read of it is left out: it will be read from Genesys again. */
+import type { ServiceGoal } from './platform.ts'
 import { isObject } from './reading.ts'
 
 export type Entry = {
   readonly name: string
   /** When a list last had it, epoch ms. */
   readonly seenAtMs: number
+  /** Of queues. */
+  readonly serviceGoals?: readonly ServiceGoal[]
 }
 
 /** The names of one kind. */
@@ -20,7 +23,7 @@ export function writeSnapshot(shelves: ReadonlyMap<string, Shelf>): string {
   const kinds = Object.fromEntries(
     [...shelves].map(([kind, { loadedAtMs, entries }]) => [
       kind,
-      { loadedAtMs, names: [...entries].map(([id, { name, seenAtMs }]) => [id, name, seenAtMs]) },
+      { loadedAtMs, names: [...entries].map(([id, entry]) => rowOf(id, entry)) },
     ]),
   )
   return `${JSON.stringify({ version: VERSION, kinds })}\n`
@@ -41,11 +44,28 @@ function shelfOf(shelf: Readonly<Record<string, unknown>>, maxNames: number, max
   const names: readonly unknown[] = Array.isArray(shelf['names']) ? shelf['names'] : []
   for (const row of names.slice(0, maxNames)) {
     if (!Array.isArray(row)) continue
-    const [id, name, seenAtMs] = row as readonly unknown[]
+    const [id, name, seenAtMs, more] = row as readonly unknown[]
     if (typeof id === 'string' && typeof name === 'string' && name.length <= maxChars && isInstant(seenAtMs))
-      entries.set(id, { name, seenAtMs })
+      entries.set(id, { name, seenAtMs, ...moreOf(more) })
   }
   return { loadedAtMs: isInstant(shelf['loadedAtMs']) ? shelf['loadedAtMs'] : null, entries }
+}
+
+/** What only some things have stands in an object behind the rest. */
+function rowOf(id: string, { name, seenAtMs, ...more }: Entry): readonly unknown[] {
+  return Object.keys(more).length === 0 ? [id, name, seenAtMs] : [id, name, seenAtMs, more]
+}
+
+function moreOf(more: unknown): Omit<Entry, 'name' | 'seenAtMs'> {
+  if (!isObject(more)) return {}
+  const { serviceGoals } = more
+  return Array.isArray(serviceGoals) && serviceGoals.every(isGoal) ? { serviceGoals } : {}
+}
+
+function isGoal(value: unknown): value is ServiceGoal {
+  if (!isObject(value)) return false
+  const { mediaType, targetMs, share } = value
+  return typeof mediaType === 'string' && isInstant(targetMs) && (share === null || typeof share === 'number')
 }
 
 function isInstant(value: unknown): value is number {

@@ -3,18 +3,19 @@ import { test } from 'node:test'
 import { turns, virtualClock, type VirtualClock } from '../testing/virtual-clock.ts'
 import { Directory, DIRECTORY_KINDS, type DirectoryOptions } from './directory.ts'
 import { GenesysError } from './failure.ts'
-import type { Named } from './platform.ts'
+import type { Named, ServiceGoal } from './platform.ts'
 
 const HOUR_MS = 3_600_000
-const SALES = { id: 'q1', name: 'Sales', divisionId: null }
-const SUPPORT = { id: 'q2', name: 'Support', divisionId: null }
+const CALLS_IN_20_S: ServiceGoal = { mediaType: 'VOICE', targetMs: 20_000, share: 0.8 }
+const SALES = { id: 'q1', name: 'Sales', serviceGoals: [CALLS_IN_20_S] }
+const SUPPORT = { id: 'q2', name: 'Support' }
 
 type Bench = {
   readonly clock: VirtualClock
   readonly directory: Directory
   readonly asked: string[]
   /** What Genesys has. */
-  readonly world: { queues: readonly Named[]; failing: GenesysError | null }
+  readonly world: { queues: readonly (Named & { readonly serviceGoals?: readonly ServiceGoal[] })[]; failing: GenesysError | null }
   readonly kept: { text: string | null }
 }
 
@@ -35,7 +36,7 @@ async function bench(
       queues: () =>
         list(
           'queues',
-          world.queues.map((queue) => ({ ...queue, divisionId: null })),
+          world.queues.map((queue) => ({ serviceGoals: [], ...queue, divisionId: null })),
         ),
       users: () => list('users', [{ ...named('u1', 'Ada'), email: null, divisionId: null, state: 'active' }]),
       divisions: () => list('divisions', [named('d1', 'Home')]),
@@ -71,6 +72,7 @@ test('all kinds are read in the background, and names are there', async () => {
     ['Sales', 'Ada', 'Home', 'Solved', 'Main menu'],
   )
   assert.equal(directory.nameOf('users', 'q1'), null)
+  assert.deepEqual([directory.goalsOf('q1'), directory.goalsOf('q2'), directory.goalsOf('u1')], [[CALLS_IN_20_S], [], []])
   await directory.stop()
 })
 
@@ -157,6 +159,7 @@ test('after a restart the names are there at once, and what is fresh is not read
 
   const soon = await bench({ kept: first.kept, clock: first.clock })
   assert.deepEqual(soon.directory.nameOf('queues', 'q1'), { name: 'Sales', stale: false })
+  assert.deepEqual([soon.directory.goalsOf('q1'), soon.directory.goalsOf('q2')], [[CALLS_IN_20_S], []])
   assert.deepEqual(soon.asked, [])
   await soon.clock.advance(HOUR_MS)
   assert.equal(soon.asked.length, 5)

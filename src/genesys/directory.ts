@@ -8,7 +8,7 @@
  */
 import type { Clock } from '../pipeline/clock.ts'
 import { readSnapshot, writeSnapshot, type Entry, type Shelf } from './directory-snapshot.ts'
-import type { Named, Platform } from './platform.ts'
+import type { Named, Platform, Queue, ServiceGoal } from './platform.ts'
 
 export const DIRECTORY_KINDS = ['queues', 'users', 'divisions', 'wrapupcodes', 'flows'] as const
 
@@ -72,9 +72,12 @@ const MAX_MISSED = 10_000
 const MAX_NAME_CHARS = 200
 const MAX_ID_CHARS = 300
 
+/** Of some kinds more is kept than the name. */
+type Thing = Named & Partial<Pick<Queue, 'serviceGoals'>>
+
 type Kind = {
   readonly kind: DirectoryKind
-  readonly read: (signal: AbortSignal) => Promise<readonly Named[]>
+  readonly read: (signal: AbortSignal) => Promise<readonly Thing[]>
   shelf: Shelf
   nextAtMs: number
   attemptedAtMs: number
@@ -145,6 +148,11 @@ export class Directory implements Names {
     if (entry !== undefined) return { name: entry.name, stale: this.#isStale(found, entry) }
     this.#miss(found, id)
     return null
+  }
+
+  /** The service goals of a queue; none where it is unknown or has none. */
+  goalsOf(queueId: string): readonly ServiceGoal[] {
+    return this.#kinds.get('queues')?.shelf.entries.get(queueId)?.serviceGoals ?? []
   }
 
   /** Names of a kind that have `text` in them (case ignored) or are its id, sorted by name. */
@@ -258,11 +266,11 @@ function emptyKind(kind: DirectoryKind, read: Kind['read']): Kind {
 }
 
 /** The new list, and behind it what only the old one had: events of yesterday still name it. */
-function shelve(old: Shelf, things: readonly Named[], nowMs: number): Shelf {
+function shelve(old: Shelf, things: readonly Thing[], nowMs: number): Shelf {
   const entries = new Map<string, Entry>()
-  for (const { id, name } of things) {
+  for (const { id, name, serviceGoals = [] } of things) {
     if (entries.size >= MAX_NAMES) break
-    entries.set(id, { name: cut(name), seenAtMs: nowMs })
+    entries.set(id, { name: cut(name), seenAtMs: nowMs, ...(serviceGoals.length === 0 ? {} : { serviceGoals }) })
   }
   for (const [id, entry] of old.entries) {
     if (entries.size >= MAX_NAMES) break

@@ -8,7 +8,13 @@ export type Named = { readonly id: string; readonly name: string }
 
 export type Organization = Named & { readonly domain: string | null }
 
-export type Queue = Named & { readonly divisionId: string | null }
+export type Queue = Named & { readonly divisionId: string | null; readonly serviceGoals: readonly ServiceGoal[] }
+
+/** Of a queue, for one medium: such a share (0..1) of interactions is to be answered within `targetMs`. */
+export type ServiceGoal = { readonly mediaType: GoalMedium; readonly targetMs: number; readonly share: number | null }
+
+/** Media that have goals, as events write them. */
+export type GoalMedium = 'VOICE' | 'CALLBACK' | 'CHAT' | 'EMAIL' | 'MESSAGE'
 
 export type User = Named & { readonly email: string | null; readonly divisionId: string | null; readonly state: string | null }
 

@@ -57,6 +57,11 @@ export function wholeNumberAt(object: JsonObject, name: string): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
 }
 
+export function numberAt(object: JsonObject, name: string): number | null {
+  const value = own(object, name)
+  return typeof value === 'number' && Number.isFinite(value) ? value : null
+}
+
 /** The list that an answer must have under a name. */
 export function listAt(object: JsonObject, name: string): readonly unknown[] {
   const value = own(object, name)

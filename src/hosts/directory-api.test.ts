@@ -21,7 +21,8 @@ async function filled(): Promise<Directory> {
   const none = async (): Promise<never[]> => []
   const directory = new Directory({
     platform: {
-      queues: async () => ['Sales', 'Support', 'After sales'].map((name) => ({ id: `id-${name}`, name, divisionId: null })),
+      queues: async () =>
+        ['Sales', 'Support', 'After sales'].map((name) => ({ id: `id-${name}`, name, divisionId: null, serviceGoals: [] })),
       users: none,
       divisions: none,
       wrapupCodes: none,

@@ -134,9 +134,9 @@ export class FakeGenesys implements Platform {
     return this.userIds.map((id) => ({ id, name: id, email: null, divisionId: null, state: null }))
   }
 
-  async queues(): Promise<readonly { id: string; name: string; divisionId: null }[]> {
+  async queues(): Promise<readonly { id: string; name: string; divisionId: null; serviceGoals: [] }[]> {
     await this.#call('queues')
-    return this.queueIds.map((id) => ({ id, name: this.queueName(id), divisionId: null }))
+    return this.queueIds.map((id) => ({ id, name: this.queueName(id), divisionId: null, serviceGoals: [] }))
   }
 
   async *conversationDetails(range: { readonly fromMs: number; readonly toMs: number }): AsyncIterable<ConversationDetail> {

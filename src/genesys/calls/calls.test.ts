@@ -52,10 +52,19 @@ test('lists come whole, page by page, by number', async (t) => {
   }
 })
 
+const MEDIA_SETTINGS = {
+  call: { alertingTimeoutSeconds: 8, serviceLevel: { percentage: 0.8, durationMs: 20_000 } },
+  callback: { serviceLevel: { percentage: 0.8, durationMs: '20000' } },
+  chat: { serviceLevel: [] },
+  email: null,
+  message: { serviceLevel: { percentage: 80, durationMs: 60_000 } },
+  telepathy: { serviceLevel: { percentage: 0.8, durationMs: 20_000 } },
+}
+
 test('queues and users have their divisions; odd fields count as absent, odd things are left out', async (t) => {
   const entities = [
-    { id: 'a', name: 'Sales', division: { id: 'd1' }, email: 'a@x.test', state: 'active' },
-    { id: 'b', name: 'Support', division: 'd1', email: 5 },
+    { id: 'a', name: 'Sales', division: { id: 'd1' }, email: 'a@x.test', state: 'active', mediaSettings: MEDIA_SETTINGS },
+    { id: 'b', name: 'Support', division: 'd1', email: 5, mediaSettings: [] },
     { id: 'c', name: '' },
     { id: '', name: 'x' },
     { name: 'x' },
@@ -66,8 +75,16 @@ test('queues and users have their divisions; odd fields count as absent, odd thi
   ]
   const { server, client } = await bench(t, (asked) => pageOf(asked, entities))
   assert.deepEqual(await client.queues(), [
-    { id: 'a', name: 'Sales', divisionId: 'd1' },
-    { id: 'b', name: 'Support', divisionId: null },
+    {
+      id: 'a',
+      name: 'Sales',
+      divisionId: 'd1',
+      serviceGoals: [
+        { mediaType: 'VOICE', targetMs: 20_000, share: 0.8 },
+        { mediaType: 'MESSAGE', targetMs: 60_000, share: null },
+      ],
+    },
+    { id: 'b', name: 'Support', divisionId: null, serviceGoals: [] },
   ])
   assert.deepEqual(await client.users(), [
     { id: 'a', name: 'Sales', email: 'a@x.test', divisionId: 'd1', state: 'active' },
