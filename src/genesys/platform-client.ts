@@ -5,11 +5,12 @@
 import type { Clock } from '../pipeline/clock.ts'
 import { readAvailableTopics } from './calls/available-topics.ts'
 import { addTopics, channelExists, createChannel, replaceTopics } from './calls/channels.ts'
-import { readConversationDetails } from './calls/conversation-details.ts'
+import { readConversationDetail, readConversationDetails } from './calls/conversation-details.ts'
 import { patchAttributes, readConversation } from './calls/conversations.ts'
 import { integrationsOf, type Integrations } from './calls/integrations.ts'
 import { readDivisions, readFlows, readQueues, readUsers, readWrapupCodes } from './calls/named-things.ts'
 import { readOrganization } from './calls/organization.ts'
+import { readUserStatuses } from './calls/user-statuses.ts'
 import { Caller } from './caller.ts'
 import type { Platform } from './platform.ts'
 import { RateBudget, type BudgetState } from './rate-budget.ts'
@@ -78,6 +79,8 @@ function callsOf(caller: Caller): Platform {
     wrapupCodes: (signal) => readWrapupCodes(caller, signal),
     flows: (signal) => readFlows(caller, signal),
     conversation: (id, signal) => readConversation(caller, id, signal),
+    conversationDetail: (id, signal) => readConversationDetail(caller, id, signal),
+    userStatuses: (ids, signal) => readUserStatuses(caller, ids, signal),
     conversationDetails: (range, signal) => readConversationDetails(caller, range, signal),
     patchAttributes: (conversationId, participantId, attributes, signal) =>
       patchAttributes(caller, conversationId, participantId, attributes, signal),

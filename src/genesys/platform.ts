@@ -80,6 +80,19 @@ export type SegmentDetail = {
   readonly wrapUpNote?: string
 }
 
+/** What a user is doing, as `GET /api/v2/users` with `expand` tells it. A part that the answer leaves out is null: expanding is best effort. */
+export type UserStatus = {
+  readonly id: string
+  readonly presence: {
+    /** `On Queue`, `AVAILABLE`, ...: the API and events do not write it alike. */
+    readonly systemPresence: string
+    readonly definitionId: string | null
+    /** ISO text. */
+    readonly modifiedDate: string | null
+  } | null
+  readonly routingStatus: { readonly status: string; readonly startTime: string | null } | null
+}
+
 export interface Platform {
   organization(signal?: AbortSignal): Promise<Organization>
   /** Every queue, all pages. */
@@ -91,6 +104,10 @@ export interface Platform {
   flows(signal?: AbortSignal): Promise<readonly Named[]>
   /** GET /api/v2/conversations/{id}; null when there is none. The answer is passed on as it is. */
   conversation(id: string, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>> | null>
+  /** One conversation as analytics has it (GET /api/v2/analytics/conversations/{id}/details), also when it is over; null when there is none. */
+  conversationDetail(id: string, signal?: AbortSignal): Promise<ConversationDetail | null>
+  /** What these users are doing now, some dozens a call. Those that the answer leaves out are unknown, or not to be seen by this client. */
+  userStatuses(ids: readonly string[], signal?: AbortSignal): Promise<readonly UserStatus[]>
   /** Conversations active between two instants (analytics details query), page by page. */
   conversationDetails(range: { readonly fromMs: number; readonly toMs: number }, signal?: AbortSignal): AsyncIterable<ConversationDetail>
   /** PATCH participant attributes; values are texts. */

@@ -98,6 +98,15 @@ export type Truth = {
   readonly queues: readonly QueueTruth[]
 }
 
+/** What somebody was doing at an instant, as far as it had been told by then. */
+export type UserNow = {
+  readonly presence: string
+  readonly presenceDefinitionId: string
+  readonly presenceSinceMs: number
+  readonly routingStatus: string
+  readonly routingStatusSinceMs: number
+}
+
 /** A running simulation. Pure: the same options give the same emissions, answers and truth. */
 export type Simulation = {
   readonly centre: Centre
@@ -111,6 +120,8 @@ export type Simulation = {
   conversation(id: string): ConversationDetail | null
   /** Conversations whose time overlaps the range, as known now. */
   conversationsBetween(fromMs: number, toMs: number): readonly ConversationDetail[]
+  /** What the API would say of a user now; null when there is none. */
+  user(id: string): UserNow | null
   /** A participant's attributes are changed from outside (PATCH): Genesys publishes an attributes event. False when there is no such participant. */
   setAttributes(conversationId: string, participantId: string, attributes: Readonly<Record<string, string>>): boolean
   /** The true state now. */

@@ -212,6 +212,7 @@ function overheard(inner: Simulation, hear: (emission: Emission) => void): Simul
     peekAtMs: () => inner.peekAtMs(),
     conversation: (id) => inner.conversation(id),
     conversationsBetween: (fromMs, toMs) => inner.conversationsBetween(fromMs, toMs),
+    user: (id) => inner.user(id),
     setAttributes: (conversationId, participantId, attributes) => inner.setAttributes(conversationId, participantId, attributes),
     truth: () => inner.truth(),
   }

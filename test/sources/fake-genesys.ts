@@ -5,7 +5,7 @@
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
-import type { Channel, ConversationDetail, Platform, TopicState } from '../../src/genesys/platform.ts'
+import type { Channel, ConversationDetail, Platform, TopicState, UserStatus } from '../../src/genesys/platform.ts'
 import type { Clock } from '../../src/pipeline/clock.ts'
 import { turns } from '../../src/testing/virtual-clock.ts'
 
@@ -111,6 +111,16 @@ export class FakeGenesys implements Platform {
     const idle = [...this.channels.values()].find(({ socket }) => socket === null || socket.readyState !== 1)
     if (this.channels.size > 20 && idle !== undefined) this.channels.delete(idle.id)
     return { id, connectUri: `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/${id}`, expiresAtMs }
+  }
+
+  async conversationDetail(id: string): Promise<ConversationDetail | null> {
+    await this.#call('conversationDetail')
+    return this.details.find(({ conversationId }) => conversationId === id) ?? null
+  }
+
+  async userStatuses(): Promise<readonly UserStatus[]> {
+    await this.#call('userStatuses')
+    return []
   }
 
   async channelExists(id: string): Promise<boolean> {

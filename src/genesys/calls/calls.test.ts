@@ -340,3 +340,48 @@ test('an integration is created, configured over its version, enabled and looked
   assert.deepEqual(bodyOf(server.asked.at(-1)), { intendedState: 'ENABLED' })
   assert.equal(await integrations.get('none'), null)
 })
+
+test('one conversation of analytics: as in the query, null where there is none, an answer without an id is none', async (t) => {
+  const answers: Reply[] = [
+    { status: 200, json: { conversationId: 'c-1', conversationEnd: '2026-08-14T08:00:00.000Z', participants: [{ purpose: 5 }], more: 1 } },
+    { status: 404, json: { code: 'not.found' } },
+    { status: 200, json: {} },
+  ]
+  const { server, client } = await bench(t, () => answers.shift() ?? assert.fail('asked too often'))
+  assert.deepEqual(await client.conversationDetail('c/1'), {
+    conversationId: 'c-1',
+    conversationEnd: '2026-08-14T08:00:00.000Z',
+    participants: [{ sessions: [] }],
+  })
+  assert.equal(server.asked[0]?.path, '/api/v2/analytics/conversations/c%2F1/details')
+  assert.equal(await client.conversationDetail('c-2'), null)
+  await assert.rejects(client.conversationDetail('c-3'), { code: 'genesys.bad_answer' })
+})
+
+test('users are asked for by their ids, fifty a call; a part that is missing or odd is null', async (t) => {
+  const presence = { presenceDefinition: { id: 'd', systemPresence: 'On Queue' }, modifiedDate: '2026-08-14T08:00:00.000Z' }
+  const { server, client } = await bench(t, (asked) =>
+    pageOf(
+      asked,
+      asked.query
+        .getAll('id')
+        .map((id) =>
+          id === 'id-0' ? { id, presence, routingStatus: { status: 'IDLE', startTime: 7 } } : { id, presence: {}, routingStatus: 'IDLE' },
+        ),
+    ),
+  )
+  const found = await client.userStatuses(many(120).map(({ id }) => id))
+  assert.equal(found.length, 120)
+  assert.deepEqual(found[0], {
+    id: 'id-0',
+    presence: { systemPresence: 'On Queue', definitionId: 'd', modifiedDate: '2026-08-14T08:00:00.000Z' },
+    routingStatus: { status: 'IDLE', startTime: null },
+  })
+  assert.deepEqual(found[1], { id: 'id-1', presence: null, routingStatus: null })
+  assert.deepEqual(
+    server.asked.map(({ query }) => [query.getAll('id').length, query.getAll('expand'), query.get('state')]),
+    [50, 50, 20].map((ids) => [ids, ['presence', 'routingStatus'], 'any']),
+  )
+  assert.deepEqual(await client.userStatuses([]), [])
+  assert.equal(server.asked.length, 3)
+})

@@ -1,18 +1,24 @@
 /**
- * The analytics details query: conversations active in a time, oldest first. A long time is asked for in pieces of a day,
+ * Conversations as analytics has them: one by its id, and the details query: those active in a time, oldest first. A long time is asked for in pieces of a day,
  * as the API limits the length of an interval (how far is not established; public clients keep below 31 days) and pages get slow far
  * in. A conversation that reaches into the next piece comes once. What is read is checked field by field.
  */
-import type { Caller } from '../caller.ts'
+import { segment, type Caller } from '../caller.ts'
 import { endless, readAll } from '../paging.ts'
 import type { ConversationDetail, ParticipantDetail, SegmentDetail, SessionDetail } from '../platform.ts'
-import { listAt, objectAt, objectsAt, textAt, textsAt, type JsonObject } from '../reading.ts'
+import { listAt, objectAt, objectsAt, required, textAt, textsAt, type JsonObject } from '../reading.ts'
 
 const PATH = '/api/v2/analytics/conversations/details/query'
 const PIECE_MS = 24 * 3_600_000
 const PAGE_SIZE = 100
 const MAX_PAGES = 2_000
 const MAX_BYTES = 64 * 1024 * 1024
+
+/** One conversation; null when analytics has none by that id. */
+export async function readConversationDetail(caller: Caller, id: string, signal?: AbortSignal): Promise<ConversationDetail | null> {
+  const call = { method: 'GET', path: `/api/v2/analytics/conversations/${segment(id)}/details`, repeatable: true, signal } as const
+  return caller.jsonOrNull(call, (body) => required(conversationOf(body), 'a conversation without an id'))
+}
 
 /** Conversations active between two instants. */
 export async function* readConversationDetails(

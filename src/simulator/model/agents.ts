@@ -3,6 +3,7 @@
  * presence is not ON_QUEUE, and who is busy changes presence when the last leg is settled. No two changes of one person
  * have the same instant.
  */
+import type { UserNow } from '../simulation.ts'
 import type { Presence } from './centre.ts'
 import { isoOf } from './iso.ts'
 import type { Agent, Media, RoutingStatus } from './records.ts'
@@ -16,6 +17,7 @@ const LAG_SPREAD_MS = 140
 export function setPresence(world: World, agent: Agent, presence: Presence): void {
   if (agent.presence === presence) return
   const wasOnQueue = agent.presence === 'ON_QUEUE'
+  remember(agent)
   agent.presence = presence
   agent.presenceSinceMs = Math.max(world.nowMs, agent.presenceSinceMs + 1, agent.routingSinceMs + 1)
   const { presences } = world.fixtures
@@ -34,6 +36,7 @@ export function setPresence(world: World, agent: Agent, presence: Presence): voi
 
 export function setRouting(world: World, agent: Agent, status: RoutingStatus): void {
   if (agent.routing === status) return
+  remember(agent)
   agent.routing = status
   agent.routingSinceMs = Math.max(world.nowMs, agent.routingSinceMs + 1, agent.presenceSinceMs)
   world.outlet.publish(
@@ -44,6 +47,21 @@ export function setRouting(world: World, agent: Agent, status: RoutingStatus): v
     agent.chance,
   )
   activityLater(world, agent)
+}
+
+/** What somebody was at an instant. */
+export function userAt({ fixtures }: World, agent: Agent, atMs: number): UserNow {
+  const all = [agent, ...agent.before]
+  const oldest = all.at(-1) ?? agent
+  const { presence, presenceSinceMs } = all.find((one) => one.presenceSinceMs <= atMs) ?? oldest
+  const { routing, routingSinceMs } = all.find((one) => one.routingSinceMs <= atMs) ?? oldest
+  return {
+    presence,
+    presenceDefinitionId: fixtures.presences[presence],
+    presenceSinceMs,
+    routingStatus: routing,
+    routingStatusSinceMs: routingSinceMs,
+  }
 }
 
 /** Joins or leaves the queues, at the beginning and the end of a shift. */
@@ -78,6 +96,11 @@ export function summaryLater(world: World, agent: Agent): void {
   })
 }
 
+function remember(agent: Agent): void {
+  const { presence, presenceSinceMs, routing, routingSinceMs } = agent
+  agent.before = [{ presence, presenceSinceMs, routing, routingSinceMs }, ...agent.before].slice(0, REMEMBERED)
+}
+
 function activityLater(world: World, agent: Agent): void {
   if (agent.activityDue || !world.outlet.wants(ACTIVITY)) return
   agent.activityDue = true
@@ -99,4 +122,6 @@ function publishedAt(world: World, agent: Agent): number {
   return world.nowMs + LAG_MS + agent.chance.below(LAG_SPREAD_MS)
 }
 
+/** More changes than lie between the model and what it has published. */
+const REMEMBERED = 4
 const NOTHING = '{"contactCenter":{"active":0,"acw":0},"enterprise":{"active":0,"acw":0}}'

@@ -135,6 +135,8 @@ export type Leg = {
 
 export type RoutingStatus = 'OFF_QUEUE' | 'IDLE' | 'INTERACTING' | 'NOT_RESPONDING' | 'COMMUNICATING'
 
+export type AgentBefore = Pick<Agent, 'presence' | 'presenceSinceMs' | 'routing' | 'routingSinceMs'>
+
 export type Agent = {
   readonly user: CentreUser
   readonly queues: WorkQueue[]
@@ -144,6 +146,8 @@ export type Agent = {
   presenceSinceMs: number
   routing: RoutingStatus
   routingSinceMs: number
+  /** What they were before, the newest first: the model is ahead of what has been published. */
+  before: readonly AgentBefore[]
   queuesSinceMs: number
   /** Until after-call work is done. */
   readonly legs: Set<Leg>

@@ -4,7 +4,8 @@
  * emission has been done before the emission is handed out, so answers and truth are never behind it.
  */
 import type { ConversationDetail } from '../../genesys/platform.ts'
-import type { Centre, Emission, Simulation, Truth } from '../simulation.ts'
+import type { Centre, Emission, Simulation, Truth, UserNow } from '../simulation.ts'
+import { userAt } from './agents.ts'
 import { letCome } from './arrivals.ts'
 import { putAttributes } from './attributes.ts'
 import { auditNowAndThen } from './audits.ts'
@@ -72,6 +73,11 @@ class ContactCentre implements Simulation {
       if (detail !== null) found.push(detail)
     }
     return found
+  }
+
+  user(id: string): UserNow | null {
+    const agent = this.#world.agents.find(({ user }) => user.id === id)
+    return agent === undefined ? null : userAt(this.#world, agent, this.#nowMs)
   }
 
   setAttributes(conversationId: string, participantId: string, attributes: Readonly<Record<string, string>>): boolean {

@@ -57,6 +57,7 @@ export function newWorld(options: SimulationOptions): World {
       presenceSinceMs: options.startAtMs,
       routing: 'OFF_QUEUE',
       routingSinceMs: options.startAtMs,
+      before: [],
       queuesSinceMs: options.startAtMs,
       legs: new Set(),
       ringing: false,

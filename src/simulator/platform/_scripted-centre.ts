@@ -1,13 +1,15 @@
 /** A centre that emits what a test tells it to, when it tells it to. */
 import type { ConversationDetail } from '../../genesys/platform.ts'
 import { templateOf } from '../../event/topics.ts'
-import type { Centre, Emission, Simulation } from '../simulation.ts'
+import type { Centre, Emission, Simulation, UserNow } from '../simulation.ts'
 
 export type ScriptedCentre = Simulation & {
   /** Adds an emission; those not yet due stay in order of time. */
   say(topicName: string, atMs: number, body?: Readonly<Record<string, unknown>>): void
   /** Says what REST answers for a conversation. */
   know(detail: ConversationDetail): void
+  /** Says what REST answers for a user. */
+  knowUser(id: string, now: UserNow): void
 }
 
 export function userId(number: number): string {
@@ -21,6 +23,7 @@ export function queueId(number: number): string {
 export function scriptedCentre(options: { readonly users?: number; readonly queues?: number } = {}): ScriptedCentre {
   const due: Emission[] = []
   const details = new Map<string, ConversationDetail>()
+  const users = new Map<string, UserNow>()
   let nowMs = 0
   let said = 0
   const say: ScriptedCentre['say'] = (topicName, atMs, body = {}) => {
@@ -54,6 +57,7 @@ export function scriptedCentre(options: { readonly users?: number; readonly queu
         ({ conversationStart, conversationEnd }) =>
           Date.parse(conversationStart ?? '') < toMs && (conversationEnd === undefined || Date.parse(conversationEnd) >= fromMs),
       ),
+    user: (id) => users.get(id) ?? null,
     setAttributes(conversationId, participantId, attributes) {
       const detail = details.get(conversationId)
       if (detail?.participants?.some((participant) => participant.participantId === participantId) !== true) return false
@@ -63,6 +67,7 @@ export function scriptedCentre(options: { readonly users?: number; readonly queu
     truth: () => ({ atMs: nowMs, emitted: 0, conversations: [], agents: [], queues: [] }),
     say,
     know: (detail) => void details.set(detail.conversationId, detail),
+    knowUser: (id, now) => void users.set(id, now),
   }
 }
 

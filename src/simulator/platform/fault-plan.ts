@@ -26,6 +26,8 @@ export type FaultKind =
   | 'unsubscription'
   | 'outage'
   | 'streaming'
+  | 'withheld-end'
+  | 'withheld-status'
 
 /** Kind -> how long it lasts when nothing else is said, and what it is. */
 const KINDS: Readonly<Record<FaultKind, { readonly durationMs: number; readonly is: string }>> = {
@@ -44,9 +46,20 @@ const KINDS: Readonly<Record<FaultKind, { readonly durationMs: number; readonly 
   unsubscription: { durationMs: 0, is: 'a channel loses its topics' },
   outage: { durationMs: 600_000, is: 'nothing answers: connections are refused' },
   streaming: { durationMs: 300_000, is: 'no WebSocket can be had; the API answers' },
+  'withheld-end': { durationMs: 0, is: 'that the next conversation ends (all, for a span) is never published; the API knows it' },
+  'withheld-status': {
+    durationMs: 86_400_000,
+    is: 'the next agent whose status changes: it and all that follow are not published; the API knows them',
+  },
 }
 
+/** What no channel and no call can be blamed for: only planted by hand. */
+const NEVER_DRAWN: readonly FaultKind[] = ['withheld-end', 'withheld-status']
+
 export const FAULT_KINDS: readonly FaultKind[] = Object.keys(KINDS) as FaultKind[]
+
+/** Those that `drawFaults` draws from. */
+export const DRAWN_KINDS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => !NEVER_DRAWN.includes(kind))
 
 /** What the kind is, in words. */
 export function describeFault(kind: FaultKind): string {
@@ -58,7 +71,7 @@ export function readFaults(list: string, startAtMs: number): readonly Fault[] | 
   const faults: Fault[] = []
   for (const text of list.split(',').map((part) => part.trim())) {
     if (text === '') continue
-    const [, name = '', at = '', span] = /^([a-z]+)@([\d.]+[smhd])(?:\+([\d.]+[smhd]))?$/.exec(text) ?? []
+    const [, name = '', at = '', span] = /^([a-z-]+)@([\d.]+[smhd])(?:\+([\d.]+[smhd]))?$/.exec(text) ?? []
     const kind = FAULT_KINDS.find((known) => known === name)
     if (kind === undefined) return `"${text.slice(0, 60)}" is no fault: write KIND@TIME or KIND@TIME+SPAN`
     const offsetMs = spanMs(at)
@@ -90,7 +103,7 @@ export function drawFaults(
   const faults: Fault[] = []
   let deck: FaultKind[] = []
   for (let atMs = span.fromMs + everyMs; atMs < span.toMs && faults.length < MAX_FAULTS; atMs += everyMs * (0.7 + 0.6 * random())) {
-    if (deck.length === 0) deck = shuffled(FAULT_KINDS, random)
+    if (deck.length === 0) deck = shuffled(DRAWN_KINDS, random)
     const kind = deck.pop()!
     faults.push({ kind, atMs: Math.round(atMs), durationMs: KINDS[kind].durationMs })
   }

@@ -12,6 +12,7 @@ import type { Limits } from './limits.ts'
 import type { Listener } from './listener.ts'
 import type { Streaming } from './streaming.ts'
 import type { Tokens } from './tokens.ts'
+import type { Withheld } from './withheld.ts'
 
 export type FaultRunOptions = {
   readonly clock: Clock
@@ -21,6 +22,7 @@ export type FaultRunOptions = {
   readonly deliveries: Deliveries
   readonly streaming: Streaming
   readonly httpFaults: HttpFaults
+  readonly withheld: Withheld
   readonly tokens: Tokens
   readonly listener: Listener
   readonly newId: () => string
@@ -64,6 +66,10 @@ async function play(fault: Fault, options: FaultRunOptions): Promise<void> {
         () => undefined,
       )
     }
+    // No outage: nobody is owed what is not published.
+    case 'withheld-end':
+    case 'withheld-status':
+      return options.withheld.begin(fault.kind, toMs)
     case 'revocation':
       return span(
         () => options.tokens.revokeAll(),

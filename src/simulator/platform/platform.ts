@@ -5,7 +5,7 @@
  */
 import { createServer } from 'node:http'
 import type { Clock } from '../../pipeline/clock.ts'
-import type { Simulation } from '../simulation.ts'
+import type { Emission, Simulation } from '../simulation.ts'
 import { availableTopicsRoute } from './available-topics.ts'
 import { Channels } from './channels.ts'
 import { conversationRoutes } from './conversations.ts'
@@ -22,6 +22,7 @@ import { notificationRoutes } from './notifications.ts'
 import { Streaming } from './streaming.ts'
 import { Tokens, type Credentials } from './tokens.ts'
 import { topicJudge } from './topics.ts'
+import { Withheld } from './withheld.ts'
 
 export type PlatformOptions = {
   /** Its time must be that of the clock. */
@@ -48,6 +49,8 @@ export type PlatformTruth = {
   /** How many emissions ended how; `pending` are under way. */
   readonly counts: Counts
   readonly http: { readonly requests: number; readonly throttled: number; readonly spoilt: number }
+  /** Emissions that were not published on purpose, and the first of the conversations and users they tell of. */
+  readonly withheld: { readonly events: number; readonly ids: readonly string[] }
   readonly outages: readonly Outage[]
   /** Every emission that somebody had subscribed to. */
   readonly deliveries: readonly Delivery[]
@@ -81,6 +84,7 @@ export async function startPlatform(options: PlatformOptions): Promise<FakePlatf
   const channels = new Channels({ clock, limits, deliveries, newId })
   const judge = topicJudge(simulation.centre, limits.forbiddenTopics)
   const httpFaults = new HttpFaults(clock, random)
+  const withheld = new Withheld(clock)
   const streaming = new Streaming({ clock, wall, limits, deliveries, channels, judge, newId })
   let wsUrl = ''
   const api = new HttpApi({
@@ -92,7 +96,7 @@ export async function startPlatform(options: PlatformOptions): Promise<FakePlatf
     newId,
     signal: stopping.signal,
     routes: [
-      ...directoryRoutes(simulation.centre, limits.maxPageSize),
+      ...directoryRoutes(simulation, limits.maxPageSize),
       ...conversationRoutes(simulation),
       ...notificationRoutes({ channels, judge, connectUri: (id) => `${wsUrl}/channels/${id}` }),
       ...integrationRoutes(clock, newId),
@@ -105,9 +109,25 @@ export async function startPlatform(options: PlatformOptions): Promise<FakePlatf
   const listener = new Listener(server, host, wall, stopping.signal)
   const authority = await listener.start(options.port ?? 0)
   wsUrl = `ws://${authority}`
-  const run = { clock, random, limits, channels, deliveries, streaming, httpFaults, tokens, listener, newId, signal: stopping.signal }
+  const run = {
+    clock,
+    random,
+    limits,
+    channels,
+    deliveries,
+    streaming,
+    httpFaults,
+    withheld,
+    tokens,
+    listener,
+    newId,
+    signal: stopping.signal,
+  }
   const faults = runFaults(options.plan ?? [], run)
-  const played = play(simulation, clock, stopping.signal, (emission) => streaming.publish(emission), channels)
+  const publish = (emission: Emission): void => {
+    if (!withheld.takes(emission)) streaming.publish(emission)
+  }
+  const played = play(simulation, clock, stopping.signal, publish, channels)
   let stopped: Promise<void> | null = null
 
   const facts = (): Omit<PlatformTruth, 'deliveries' | 'outages'> => ({
@@ -115,6 +135,7 @@ export async function startPlatform(options: PlatformOptions): Promise<FakePlatf
     atMs: clock.nowMs(),
     counts: deliveries.counts(),
     http: { ...api.counts(), spoilt: httpFaults.hits },
+    withheld: { events: withheld.events, ids: withheld.ids },
   })
   return {
     url: `http://${authority}`,
@@ -138,7 +159,7 @@ async function play(
   simulation: Simulation,
   clock: Clock,
   signal: AbortSignal,
-  publish: (emission: NonNullable<ReturnType<Simulation['next']>>) => void,
+  publish: (emission: Emission) => void,
   channels: Channels,
 ): Promise<void> {
   let inOneTurn = 0
