@@ -129,7 +129,7 @@ export type RouteInput = {
   readonly dedupe?: boolean | undefined
   /** Whether `schemas.policy` applies to the events of the route. */
   readonly validate?: boolean | undefined
-  /** Whether the route gets events that were reconstructed for a gap in the notifications. */
+  /** Whether the route gets events that were made of what the API says: for a gap in the notifications, or to repair the state. */
   readonly backfill?: boolean | undefined
   /** Whether the names behind ids are delivered beside the event. */
   readonly names?: boolean | undefined

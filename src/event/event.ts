@@ -45,6 +45,8 @@ export type Mark =
   | 'topic.mismatch'
   /** Reconstructed from the REST API for a gap in the notifications: only fields that the API gives. */
   | 'backfill'
+  /** Made of what the REST API says, because the state had missed it: only fields that the API gives. */
+  | 'reconcile'
   /** Delivered after a later event of the same entity (redrive of a dead letter on an ordered route). */
   | 'order.late'
   /** Delivered again on request. */

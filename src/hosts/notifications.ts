@@ -5,6 +5,7 @@
 import type { Config } from '../config/config.ts'
 import type { Event } from '../event/event.ts'
 import type { Platform } from '../genesys/platform.ts'
+import { isReconstructed } from '../event/origin.ts'
 import { frameEvent } from '../log/frame.ts'
 import type { Log } from '../log/log.ts'
 import { search } from '../log/search.ts'
@@ -83,7 +84,7 @@ async function lastNotificationMs(log: Log): Promise<number | null> {
   let seen = 0
   for await (const { record } of search(log.events, {}, { order: 'desc' })) {
     const { event, via } = frameEvent(record.buffer, record.at)
-    if (via === VIA && !event.marks.includes('backfill')) return record.receivedAtMs
+    if (via === VIA && !isReconstructed(event)) return record.receivedAtMs
     if (++seen >= MAX_SEARCHED) break
   }
   return null

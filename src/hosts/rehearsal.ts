@@ -110,7 +110,7 @@ export class Rehearsal {
       case 'match.topic':
         return `its topic is none of the route's: ${listOf(route.topics ?? [])}`
       case 'match.backfill':
-        return 'it was reconstructed for a gap, and the route does not ask for such events (backfill)'
+        return 'it was made of what the API says, for a gap or a repair, and the route does not ask for such events (backfill)'
       case 'match.pattern':
         return describeMismatch(route.patterns, event) ?? `stage ${stage}`
       case 'duplicate':

@@ -1,3 +1,4 @@
+import { isReconstructed } from '../event/origin.ts'
 import type { Matcher } from '../match/matcher.ts'
 import { KEEP, type Stage, drop } from './outcome.ts'
 import type { compileTopics } from './topic-pattern.ts'
@@ -7,7 +8,7 @@ export type MatchOptions = {
   readonly topics: ReturnType<typeof compileTopics> | null
   /** All of them must match. */
   readonly matchers: readonly Pick<Matcher, 'matchesEvent'>[]
-  /** Whether events that were reconstructed for a gap are taken. */
+  /** Whether events that Trunkline made of what the API says are taken: for a gap, or to repair the state. */
   readonly backfill: boolean
 }
 
@@ -21,7 +22,7 @@ export function matchStage({ topics, matchers, backfill }: MatchOptions): Stage 
     run: (events) =>
       events.map((event) => {
         if (topics !== null && !topics.matches(event.topic)) return drop('match.topic', event.topic)
-        if (!backfill && event.marks.includes('backfill')) return BACKFILL
+        if (!backfill && isReconstructed(event)) return BACKFILL
         return matchers.every((matcher) => matcher.matchesEvent(event)) ? KEEP : PATTERN
       }),
   }

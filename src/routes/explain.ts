@@ -5,6 +5,7 @@
  */
 import type { Event } from '../event/event.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import { isReconstructed } from '../event/origin.ts'
 import { compile, type Matcher } from '../match/matcher.ts'
 import { describeMismatch } from '../match/mismatch.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
@@ -135,7 +136,7 @@ function noteOf(stage: string, isOn: boolean, history: readonly Happening[], hel
 function unmatchedBy(definition: Definition, event: Event): string | null {
   const { topics, matchers } = compiled(definition)
   if (topics !== null && !topics.matches(event.topic)) return 'match.topic'
-  if (!definition.backfill && event.marks.includes('backfill')) return 'match.backfill'
+  if (!definition.backfill && isReconstructed(event)) return 'match.backfill'
   return matchers.every((matcher) => matcher.matchesEvent(event)) ? null : 'match.pattern'
 }
 

@@ -8,6 +8,7 @@
  * when it was written and read in between.
  */
 import type { Event } from '../event/event.ts'
+import { isReconstructed } from '../event/origin.ts'
 import { isKnownTopic } from '../event/topics.ts'
 import { FieldPresence, type Gap } from './field-presence.ts'
 import { DRIFT_CLASSES, type DriftClass, type Finding } from './finding.ts'
@@ -74,7 +75,7 @@ export class DriftBook {
     book.events++
     book.lastAtMs = event.receivedAtMs
     for (const { class: drift, path, detail } of findings) this.#note(book, drift, path, detail, event.id, event.receivedAtMs)
-    if (book.presence === null || body === undefined || event.marks.includes('backfill')) return
+    if (book.presence === null || body === undefined || isReconstructed(event)) return
     for (const gap of book.presence.fold(body, event.id, event.receivedAtMs)) this.#noteBack(book, gap, event.receivedAtMs)
   }
 

@@ -48,7 +48,8 @@ function ends(side: Side): Teller {
     const ended = endedFact(of, atMs, side, body)
     if (side !== 'customer') return [ended]
     const contact = contactFact(of, atMs, body)
-    return contact === null ? [ended] : [ended, contact]
+    // The end may close a conversation so old that nothing more is taken after it.
+    return contact === null ? [ended] : [contact, ended]
   })
 }
 

@@ -1,11 +1,12 @@
 /**
  * A bare message of the notification WebSocket, `{topicName, eventBody, version?, metadata?}`, and the frames of that protocol
  * which look alike but are no events (heartbeat, pong, answers to subscribe): those are refused with a reason of their own.
- * With `origin: "backfill"` it is no message of Genesys, but one reconstructed by the notification source; it is marked so.
+ * With an `origin` it is no message of Genesys, but one made of what the API says (origin.ts); it is marked so.
  */
 import type { DecodedEvent } from '../event.ts'
 import { stringAt } from '../json.ts'
 import type { JsonObject } from '../json.ts'
+import { originOf } from '../origin.ts'
 import { templateOf } from '../topics.ts'
 import { genesysEvent } from './genesys.ts'
 import type { JsonRecord } from './record.ts'
@@ -28,7 +29,8 @@ export function readNotification(record: JsonRecord): DecodedEvent | null {
     messageIn: itself,
     envelopeTime: null,
   })
-  return record.object['origin'] === 'backfill' ? { ...event, marks: [...event.marks, 'backfill'] } : event
+  const origin = originOf(record.object)
+  return origin === null ? event : { ...event, marks: [...event.marks, origin] }
 }
 
 /** Says which protocol frame the object is, or null when it is none. */

@@ -50,10 +50,14 @@ export function reconstruct(conversation: ConversationDetail): readonly Reconstr
   return events.sort((a, b) => a.atMs - b.atMs)
 }
 
+/** The topic of a reconstructed event, with its id. */
+export function topicNameOf({ conversationId, kind }: Pick<ReconstructedEvent, 'conversationId' | 'kind'>): string {
+  return `v2.detail.events.conversation.${conversationId}.${kind}`
+}
+
 /** The record of a reconstructed event: a notification with its origin. */
 export function recordOf(event: ReconstructedEvent): string {
-  const topicName = `v2.detail.events.conversation.${event.conversationId}.${event.kind}`
-  return JSON.stringify({ topicName, version: '2', eventBody: event.body, metadata: {}, origin: 'backfill' })
+  return JSON.stringify({ topicName: topicNameOf(event), version: '2', eventBody: event.body, metadata: {}, origin: 'backfill' })
 }
 
 type Purpose = 'customer' | 'flow' | 'acd' | 'user' | 'voicemail'
