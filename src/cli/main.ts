@@ -20,6 +20,7 @@ import { genesysCommand } from './verbs/genesys.ts'
 import { initCommand } from './verbs/init.ts'
 import { quarantineCommand } from './verbs/quarantine.ts'
 import { queuesCommand } from './verbs/queues.ts'
+import { reconcileCommand } from './verbs/reconcile.ts'
 import { schemasCommand } from './verbs/schemas.ts'
 import { sendCommand } from './verbs/send.ts'
 import { simulateCommand } from './verbs/simulate.ts'
@@ -98,6 +99,7 @@ function programOf(context: Context): Command {
     topicsCommand,
     queuesCommand,
     stateCommand,
+    reconcileCommand,
     genesysCommand,
     configCommand,
     testCommand,

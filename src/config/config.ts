@@ -81,6 +81,18 @@ export type TrunklineConfig = {
             }
           | null
           | undefined
+        readonly reconcile?:
+          | {
+              /** How often open conversations and agents that have been silent for long are compared with the API, where an OAuth client is configured; null does it only on demand. */
+              readonly everyMs?: number | null | undefined
+              /** Who has been silent for so long is compared. */
+              readonly silentMs?: number | undefined
+              /** Conversations that one run asks for at most, a call each; of agents fifty count as one. */
+              readonly maxPerRun?: number | undefined
+              /** Whether presence and routing status of agents are compared too. */
+              readonly agents?: boolean | undefined
+            }
+          | undefined
       }
     | undefined
   readonly schemas?:
@@ -313,6 +325,13 @@ export type GenesysConfig = {
     readonly users: readonly string[]
     readonly queues: readonly string[]
   } | null
+  readonly reconcile: {
+    /** null: only on demand. */
+    readonly everyMs: number | null
+    readonly silentMs: number
+    readonly maxPerRun: number
+    readonly agents: boolean
+  }
 }
 
 export type RouteConfig = {

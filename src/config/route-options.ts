@@ -74,7 +74,8 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     path: 'routes.*.backfill',
     type: 'boolean',
     default: false,
-    description: 'Whether the route gets events that were made of what the API says: for a gap in the notifications, or to repair the state.',
+    description:
+      'Whether the route gets events that were made of what the API says: for a gap in the notifications, or to repair the state.',
   },
   {
     path: 'routes.*.names',

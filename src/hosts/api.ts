@@ -29,7 +29,7 @@ export type ApiOptions = {
 }
 
 /** Codes of requests that are right, only not now. */
-const TRY_AGAIN: ReadonlySet<string> = new Set(['service.stopping', 'state.too_many_listeners'])
+const TRY_AGAIN: ReadonlySet<string> = new Set(['service.stopping', 'state.too_many_listeners', 'reconcile.running'])
 const MAX_LIMIT = 1000
 /** A list that filters on outcomes looks at most at so many events a call; the cursor goes on from there. */
 const MAX_SCANNED = 20_000

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Event } from '../event/event.ts'
 import { Directory } from '../genesys/directory.ts'
 import { namesBeside, type DocumentNames } from '../genesys/names-in-document.ts'
+import type { Platform } from '../genesys/platform.ts'
 import type { PlatformClient } from '../genesys/platform-client.ts'
 import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
@@ -70,6 +71,11 @@ export class Genesys {
               info,
             }),
           ]
+  }
+
+  /** The calls of the API for what can wait; null where no OAuth client is configured. */
+  get background(): Platform | null {
+    return this.#platform?.background ?? null
   }
 
   /** Names of the ids in an event; null where there is no directory. */

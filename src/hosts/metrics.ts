@@ -8,6 +8,7 @@ import type { State } from '../state/state.ts'
 import type { GapBook } from './gap-book.ts'
 import type { Intake } from './intake.ts'
 import type { LogFollower } from './log-follower.ts'
+import type { Reconciler } from './reconcile.ts'
 import type { StateChanges } from './state-changes.ts'
 import type { Validation } from './validation.ts'
 
@@ -24,6 +25,7 @@ export function metrics(facts: {
   readonly nowMs: () => number
   /** Null where no state is kept. */
   readonly state: { readonly state: () => State; readonly changes: StateChanges } | null
+  readonly reconciler: Reconciler
 }): () => Promise<string> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -133,6 +135,27 @@ export function metrics(facts: {
     gauge('trunkline_state_unwritten', 'Entities that have changed since they were stored.', [], (g) => g.set(state().stats.unwritten))
     gauge('trunkline_state_listeners', 'Who listens to changes.', [], (g) => g.set(changes.listeners))
   }
+  const { reconciler } = facts
+  counter(
+    'trunkline_reconcile_runs_total',
+    'Runs of reconciling since start, by whether everybody could be asked for.',
+    ['result'],
+    (c) => {
+      for (const [result, count] of Object.entries(reconciler.totals.runs)) c.inc({ result }, count)
+    },
+  )
+  counter('trunkline_reconcile_asked_total', 'Conversations and agents that were compared with the API since start.', ['entity'], (c) => {
+    for (const [entity, count] of Object.entries(reconciler.totals.asked)) c.inc({ entity }, count)
+  })
+  counter('trunkline_reconcile_findings_total', 'What differed between the state and the API since start, by kind.', ['kind'], (c) => {
+    for (const [kind, count] of Object.entries(reconciler.totals.found)) c.inc({ kind }, count)
+  })
+  counter('trunkline_reconcile_repaired_total', 'Findings that were repaired since start.', [], (c) => c.inc(reconciler.totals.repaired))
+  counter('trunkline_reconcile_events_total', 'Events that were made for repairs since start.', [], (c) => c.inc(reconciler.totals.events))
+  gauge('trunkline_reconcile_last_run_seconds', 'Time when the last run ended, Unix seconds.', [], (g) => {
+    const endedAtMs = reconciler.last?.endedAtMs ?? null
+    if (endedAtMs !== null) g.set(endedAtMs / 1000)
+  })
   gauge('trunkline_source_gaps', 'Gaps of sources on record.', [], (g) => g.set(facts.gaps.count))
   gauge('trunkline_source_gap_seconds', 'Length of the gaps of sources together.', [], (g) => g.set(facts.gaps.lostMs / 1000))
   gauge('trunkline_source_connected', '1 while all that a source is asked for can come, 0 while some of it is missed.', ['source'], (g) => {

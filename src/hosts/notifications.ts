@@ -115,7 +115,8 @@ function appendTo(log: Log): (records: readonly SourceRecord[]) => Promise<void>
   }
 }
 
-async function liveEventsOf(log: Log, conversationId: string): Promise<readonly LiveEvent[]> {
+/** What the log has of a conversation: its detail events, those received and those made. */
+export async function liveEventsOf(log: Log, conversationId: string): Promise<readonly LiveEvent[]> {
   const found: LiveEvent[] = []
   for await (const { event } of search(log.events, { conversation: conversationId }, { order: 'desc' })) {
     const live = liveEventOf(event)

@@ -37,6 +37,8 @@ import { page } from './page.ts'
 import { pauseByFlags } from './pause.ts'
 import { explainFull, reportRecovery, reportSlowStop, warnOfLeftRoutes } from './reports.ts'
 import { playCalls } from './simulated-calls.ts'
+import { reconcileApi } from './reconcile-api.ts'
+import { Reconciler } from './reconcile.ts'
 import { schemaApi } from './schema-api.ts'
 import { createHttpServer, listen } from './server.ts'
 import { halfHourOf, stateApi } from './state-api.ts'
@@ -190,6 +192,8 @@ async function run(
           rebuild: () => keeper.rebuild(follower, stopping.signal),
         }
 
+  const reconciler = new Reconciler({ config, platform: genesys.background, keeper, follower, log, warn, info, signal: stopping.signal })
+
   let ready = true
   const intake = new Intake({
     log,
@@ -233,6 +237,7 @@ async function run(
       sources: genesys.sources,
       nowMs: clock.nowMs,
       state: kept,
+      reconciler,
     }),
     page: () =>
       page({
@@ -271,12 +276,17 @@ async function run(
     actionOf: (topic, found) => validation.actionOf(topic, found),
   })
   directoryApi(app, { directory: genesys.directory })
+  reconcileApi(app, reconciler)
   const access = new Access({ tokenHash, hosts: [config.http.host, ...config.http.allowHosts] })
   const server = createHttpServer(config.http, { access, intake, app })
   url.value = await listen(server, config.http.host, config.http.port)
 
   await genesys.startSources()
-  const background = [follower.run(), housekeep({ config, log, ledger, routes, state: keeper, logger, signal: stopping.signal })]
+  const background = [
+    follower.run(),
+    reconciler.keep(),
+    housekeep({ config, log, ledger, routes, state: keeper, logger, signal: stopping.signal }),
+  ]
   if (options.simulate) background.push(playCalls(log, stopping.signal))
   logger.info({ url: url.value, mode, routes: [...routes.keys()], dataDir: config.dataDir, version: VERSION }, 'ready')
 

@@ -243,6 +243,15 @@ test('lists: open ones, closed ones, silent ones', () => {
   assert.deepEqual(state.silentSince(START_MS + 8_000, 9), [{ id: 'c1', newestAtMs: START_MS }])
 })
 
+test('closed, but an agent has not left by what is known: not silent, and not finished', () => {
+  const state = createState()
+  feed(state, start('c1', 0), start('c2', 0), legOf('c2', 1_000, 'u1'), end('c2', 2_000), start('c3', 0), end('c3', 2_000))
+  const ids = (list: readonly { readonly id: string }[]): readonly string[] => list.map(({ id }) => id)
+  assert.deepEqual(ids(state.silentSince(START_MS + 9_000, 9)), ['c1'])
+  assert.deepEqual(ids(state.unfinishedSince(START_MS + 9_000, 9)), ['c1', 'c2'])
+  assert.deepEqual(ids(state.unfinishedSince(START_MS + 1_000, 9)), ['c1'])
+})
+
 test('an agent as of an instant: presence and routing since when, and conversations', () => {
   const state = createState()
   feed(state, presence('u1', 0, 'AVAILABLE'), presence('u1', 5_000, 'ON_QUEUE'), start('c1', 6_000), legOf('c1', 7_000, 'u1'))

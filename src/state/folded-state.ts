@@ -119,10 +119,15 @@ class FoldedState implements State {
   }
 
   silentSince(sinceMs: number, max: number): readonly { readonly id: string; readonly newestAtMs: number }[] {
-    const silent: Held[] = []
-    for (const held of this.#live()) if (held.newestAtMs < sinceMs && held.figures.closedAtMs === null) silent.push(held)
-    silent.sort((a, b) => a.newestAtMs - b.newestAtMs || compareIds(a, b))
-    return silent.slice(0, max).map(({ id, newestAtMs }) => ({ id, newestAtMs }))
+    return this.#silent(sinceMs, max, ({ figures }) => figures.closedAtMs === null)
+  }
+
+  unfinishedSince(sinceMs: number, max: number): readonly { readonly id: string; readonly newestAtMs: number }[] {
+    return this.#silent(
+      sinceMs,
+      max,
+      ({ figures }) => figures.closedAtMs === null || figures.legs.some(({ endedAtMs }) => endedAtMs === null),
+    )
   }
 
   agent(id: string, asOfMs: number): AgentState | null {
@@ -237,6 +242,13 @@ class FoldedState implements State {
     if (isOld) return null
     this.#memory.thaw(held)
     return held
+  }
+
+  #silent(sinceMs: number, max: number, wanted: (held: Held) => boolean): readonly { readonly id: string; readonly newestAtMs: number }[] {
+    const silent: Held[] = []
+    for (const held of this.#live()) if (held.newestAtMs < sinceMs && wanted(held)) silent.push(held)
+    silent.sort((a, b) => a.newestAtMs - b.newestAtMs || compareIds(a, b))
+    return silent.slice(0, max).map(({ id, newestAtMs }) => ({ id, newestAtMs }))
   }
 
   /** Closed, and no fact for as long as the horizon. */

@@ -91,6 +91,8 @@ export interface State {
   closedSince(sinceMs: number, max: number): readonly { readonly id: string; readonly endedAtMs: number }[]
   /** Open conversations of which nothing was heard since an instant, the most silent in front. */
   silentSince(sinceMs: number, max: number): readonly { readonly id: string; readonly newestAtMs: number }[]
+  /** The same, and closed conversations that an agent has not left by what is known. */
+  unfinishedSince(sinceMs: number, max: number): readonly { readonly id: string; readonly newestAtMs: number }[]
   agent(id: string, asOfMs: number): AgentState | null
   agents(asOfMs: number): readonly AgentState[]
   queues(asOfMs: number, interval: Interval): readonly QueueState[]
