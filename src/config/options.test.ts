@@ -37,6 +37,7 @@ const FULL = {
     clientSecret: 'secret-1',
     namesRefreshMs: 60_001,
     notifications: { topics: ['v2.users.{id}.presence'], users: ['user-1'], queues: ['*'] },
+    reconcile: { everyMs: 60_003, silentMs: 60_004, maxPerRun: 17, agents: false },
   },
   schemas: { dir: 'schemas', policy: { '*': 'tag', 'v2.users.{id}.presence': { new_field: 'quarantine' } } },
   state: { enabled: false, horizonMs: 60_002, skewMs: 12, serviceTargetMs: 13, shortAbandonMs: 14 },

@@ -51,8 +51,8 @@ export async function reconcile(request: RunRequest, run: Run, settings: RunSett
     Object.assign(run.conversations, { toAsk: chosen.conversations.length, left: chosen.conversationsLeft })
     Object.assign(run.agents, { toAsk: chosen.agents.length, left: chosen.agentsLeft })
     const part = { request, run, asked, ports }
-    await askAll(part, run.conversations, chosen.conversations, 1, ([id]) => compareOneConversation(part, id!))
-    await askAll(part, run.agents, chosen.agents, AGENTS_A_CALL, (ids) => compareAgents(part, ids))
+    await askAll(part, 'conversation', chosen.conversations, 1, ([id]) => compareOneConversation(part, id!))
+    await askAll(part, 'agent', chosen.agents, AGENTS_A_CALL, (ids) => compareAgents(part, ids))
   } catch (error) {
     if (!ports.signal.aborted) trouble(run, problemOf(error))
   }
@@ -74,7 +74,7 @@ function chosenFor(request: RunRequest, { maxPerRun, agents: withAgents }: RunSe
     return { conversations: request.conversations, conversationsLeft: 0, agents: request.agents, agentsLeft: 0 }
   const nowMs = clock.nowMs()
   const beforeMs = nowMs - request.olderThanMs
-  const silent = state().unfinishedSince(beforeMs, maxPerRun + asked.size + 1)
+  const silent = state().unfinishedSince(beforeMs, Infinity)
   const conversations = inTurn(silent, 'conversation', request, asked, nowMs, maxPerRun)
   const quiet = !withAgents
     ? []
@@ -101,12 +101,14 @@ function inTurn(
 
 /** Asks for all of them, some at a time. What concerns one alone does not keep the others from being asked. */
 async function askAll(
-  { run, ports }: Part,
-  counts: Run['conversations'],
+  part: Part,
+  entity: Reported['entity'],
   ids: readonly string[],
   atOnce: number,
   compare: (ids: readonly string[]) => Promise<void>,
 ): Promise<void> {
+  const { run, ports } = part
+  const counts = entity === 'agent' ? run.agents : run.conversations
   let failures = 0
   for (let at = 0; at < ids.length && !ports.signal.aborted; at += atOnce) {
     const some = ids.slice(at, at + atOnce)
@@ -118,18 +120,21 @@ async function askAll(
       if (ports.signal.aborted) return
       trouble(run, problemOf(error))
       if (codeOf(error) === 'genesys.forbidden') return
-      if (!OF_ONE.has(codeOf(error)) || ++failures >= MAX_FAILURES) throw error
+      if (!OF_ONE.has(codeOf(error))) throw error
+      // Otherwise they would be the first ones again, and nobody else's turn would ever come.
+      for (const id of some) wasAsked(part, entity, id)
+      if (++failures >= MAX_FAILURES) throw error
     }
   }
 }
 
 async function compareOneConversation(part: Part, id: string): Promise<void> {
-  const { ports, asked } = part
+  const { ports } = part
   const { clock, signal, platform, state, horizonMs } = ports
   const there = await answered(() => platform.conversationDetail(id, signal))
   await ports.caughtUp()
   const here = state().conversation(id, clock.nowMs())
-  asked.note(`conversation ${id}`, here?.newestAtMs ?? -Infinity, clock.nowMs())
+  wasAsked(part, 'conversation', id)
   if (there === 'forbidden' || there === null || there.conversationId !== id) {
     const finding = unknownEntity('conversation', id, saidHere(here), there === 'forbidden' ? 'forbidden' : 'not_found')
     return void note(part, { finding, repairs: [] }, 'not_repaired')
@@ -140,14 +145,14 @@ async function compareOneConversation(part: Part, id: string): Promise<void> {
 }
 
 async function compareAgents(part: Part, ids: readonly string[]): Promise<void> {
-  const { ports, asked } = part
+  const { ports } = part
   const { clock, signal, platform, state } = ports
   const askedAtMs = clock.nowMs()
   const answers = new Map((await platform.userStatuses(ids, signal)).map((status) => [status.id, status]))
   await ports.caughtUp()
   for (const id of ids) {
     const here = state().agent(id, clock.nowMs())
-    asked.note(`agent ${id}`, here === null ? -Infinity : (silentSinceMs(here) ?? -Infinity), clock.nowMs())
+    wasAsked(part, 'agent', id)
     const there = answers.get(id)
     if (here === null) trouble(part.run, NOT_IN_STATE)
     if (there === undefined) {
@@ -155,6 +160,14 @@ async function compareAgents(part: Part, ids: readonly string[]): Promise<void> 
       note(part, { finding: unknownEntity('agent', id, said, 'not_found'), repairs: [] }, 'not_repaired')
     } else if (here !== null) for (const found of compareAgent({ here, there, askedAtMs })) await settle(part, found)
   }
+}
+
+/** Its turn is over, until something is heard of it or its wait has ended. */
+function wasAsked({ asked, ports: { state, clock } }: Part, entity: Reported['entity'], id: string): void {
+  const nowMs = clock.nowMs()
+  const agent = entity === 'agent' ? state().agent(id, nowMs) : null
+  const newestAtMs = entity === 'agent' ? (agent === null ? null : silentSinceMs(agent)) : state().conversation(id, nowMs)?.newestAtMs
+  asked.note(`${entity} ${id}`, newestAtMs ?? -Infinity, nowMs)
 }
 
 /** Repairs what can be. */
