@@ -170,7 +170,7 @@ test('a configuration with every key set resolves to the hand-written type, ever
 })
 
 test('every option has one sentence, which its type carries too', () => {
-  const types = readFileSync(new URL('./config.ts', import.meta.url), 'utf8')
+  const types = ['./config.ts', './genesys-options.ts'].map((file) => readFileSync(new URL(file, import.meta.url), 'utf8')).join('')
   for (const option of OPTIONS) {
     assert.match(option.description, /^[A-Z].*\.$/, option.description)
     if (option.path !== null) assert.ok(types.includes(`/** ${option.description} */`), `config.ts lacks: ${option.description}`)

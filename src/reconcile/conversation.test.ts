@@ -144,7 +144,7 @@ describe('what cannot be repaired is said with its reason', () => {
       ...participant,
       sessions: (participant.sessions ?? []).map((session) => ({
         ...session,
-        segments: (session.segments ?? []).map(({ segmentEnd, ...rest }) => rest),
+        segments: (session.segments ?? []).map(({ segmentStart = '', segmentType = '' }) => ({ segmentStart, segmentType })),
       })),
     }))
     const here = stateOf(one, withoutEnd)

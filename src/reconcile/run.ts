@@ -137,7 +137,7 @@ async function compareOneConversation(part: Part, id: string): Promise<void> {
   wasAsked(part, 'conversation', id)
   if (there === 'forbidden' || there === null || there.conversationId !== id) {
     const finding = unknownEntity('conversation', id, saidHere(here), there === 'forbidden' ? 'forbidden' : 'not_found')
-    return void note(part, { finding, repairs: [] }, 'not_repaired')
+    return note(part, { finding, repairs: [] }, 'not_repaired')
   }
   const live = here === null ? await ports.liveEventsOf(id) : []
   const found = compareConversation({ here, there, live, frozenBeforeMs: state().newestAtMs - horizonMs })
