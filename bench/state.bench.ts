@@ -66,9 +66,9 @@ function foldInto(every: number): void {
   const store = (position: number): void => {
     const beganAtMs = performance.now()
     state.tidy()
-    const unwritten = state.rows(Infinity)
-    rows.write(unwritten, { position, newestAtMs: state.newestAtMs, completeSinceMs: state.completeSinceMs })
-    state.written(unwritten)
+    const batch = state.unstored()
+    rows.write(batch, { position, newestAtMs: state.newestAtMs, completeSinceMs: state.completeSinceMs })
+    state.stored(batch)
     longestMs = Math.max(longestMs, performance.now() - beganAtMs)
   }
   for (let i = 0; i < inputs.length; i++) {
@@ -83,7 +83,7 @@ function foldInto(every: number): void {
 
 function commit(state: State): void {
   state.tidy()
-  for (let rows = state.rows(1_000); rows.length > 0; rows = state.rows(1_000)) state.written(rows)
+  state.stored(state.unstored(true))
 }
 
 function applyAll(state: State): void {

@@ -64,6 +64,10 @@ export async function rebuilt(o: Rebuilding): Promise<Rebuilt> {
     if (chunk !== null) made.restore(chunk)
     await pace()
   }
+  for (const facts of [...rows.baseFacts()]) {
+    made.restoreFacts(facts)
+    await pace()
+  }
   const fromSeq = Math.max(base?.position ?? 1, o.log.firstSeq)
   const reading = { made, rows, log: o.log, position: fromSeq, events: 0 }
   // Never beyond what the live state is made of.
@@ -115,9 +119,9 @@ async function readTo(reading: Reading, end: number, pace: Pace): Promise<void> 
 /** What is written down may leave the memory. */
 function keep({ made, rows }: Reading): void {
   made.tidy()
-  const unwritten = made.rows(Infinity)
-  rows.make(unwritten)
-  made.written(unwritten)
+  const batch = made.unstored(true)
+  rows.make(batch.rows)
+  made.stored(batch)
 }
 
 type Compared = Pick<Rebuilt, 'conversations' | 'agents' | 'queues' | 'differences'>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { factsOfSomeTopics } from '../testing/state-events.ts'
-import { fromChunk, toChunk, type Kept } from './chunk.ts'
+import { asFrozen, fromChunk, fromText, toChunk, toText, type Kept } from './chunk.ts'
 import { aboutOf, compareFacts, FIELDS, KINDS, type Fact } from './fact.ts'
 
 const keptOf = (facts: readonly Fact[], kind: Kept['kind']): Kept => ({
@@ -23,7 +23,9 @@ test('what is written down is read back', () => {
         const read = fromChunk(toChunk(kept))
         assert.deepEqual(read, kept)
         read.facts.forEach((fact, n) => assert.equal(compareFacts(fact, kept.facts[n]!), 0))
+        if (!kept.frozen) assert.equal(asFrozen(toChunk(kept)), toChunk({ ...kept, frozen: true }))
       }
+      assert.deepEqual(fromText(toText(some)), some)
     }),
     { numRuns: 500 },
   )
@@ -58,15 +60,18 @@ test('what is no chunk is null, however near it comes', () => {
     '[]',
     '{}',
     good.slice(0, -1),
-    good.replace('"v":1', '"v":2'),
+    good.replace('"v":2', '"v":1'),
     good.replace('"agent"', '"conversation"'),
     good.replace('"agent"', '"queue"'),
-    good.replace('["IDLE"]', '[7]'),
-    good.replace('["IDLE"]', '[]'),
+    good.replace('["u","IDLE"]', '["u",7]'),
+    good.replace('["u","IDLE"]', '["u"]'),
+    good.replace('["u","IDLE"]', '["w","IDLE"]'),
     good.replace('"id":"u"', '"id":7'),
+    good.replace('"id":"u"', '"id":"w"'),
     good.replace(/\[\[\d+,/, '[[99,'),
-    good.replace(/,0\]\]/, ',0,0]]'),
-    good.replace(/,0\]\]/, ',"0"]]'),
+    good.replace(/,1\]\]/, ',1,1]]'),
+    good.replace(/,1\]\]/, ',"1"]]'),
+    good.replace(/,0,1\]\]/, ',-1,1]]'),
     good.replace('"firstMs":5', '"firstMs":"5"'),
   ]) {
     assert.notEqual(bad, good)

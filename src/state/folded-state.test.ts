@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventWith, START_MS, told } from '../testing/state-events.ts'
+import { Shelf } from '../testing/state-shelf.ts'
 import type { Fact } from './fact.ts'
 import { factsOf } from './facts-of.ts'
 import { createState } from './folded-state.ts'
-import type { Row, State } from './state.ts'
+import type { State } from './state.ts'
 
 const HOUR_MS = 3_600_000
 const DAY = { fromMs: 0, toMs: Infinity }
@@ -77,45 +78,67 @@ test('the verdict "too late" does not depend on whether somebody tidied before',
   assert.deepEqual([tidied.stats.tooLate, untidied.stats.tooLate], [1, 1])
 })
 
-/** A store of rows, as the service would keep them. */
-class Shelf {
-  readonly rows = new Map<string, Row>()
-  readonly recall = (kind: string, id: string): string | null => this.rows.get(`${kind} ${id}`)?.chunk ?? null
-  write(state: State): number {
-    let count = 0
-    for (let rows = state.rows(7); rows.length > 0; rows = state.rows(7)) {
-      for (const row of rows) this.rows.set(`${row.kind} ${row.id}`, row)
-      state.written(rows)
-      count += rows.length
-    }
-    return count
-  }
-}
-
 test('rows: each entity once however often it changed, until it is written; frozen ones for the last time', () => {
   const shelf = new Shelf()
   const state = createState({ horizonMs: HOUR_MS, stored: true, recall: shelf.recall })
   feed(state, start('c1', 0), end('c1', 1_000), presence('u1', 0, 'AVAILABLE'))
-  assert.equal(shelf.write(state), 2)
-  assert.equal(shelf.write(state), 0)
+  assert.equal(shelf.store(state, true), 2)
+  assert.equal(shelf.store(state, true), 0)
   feed(state, start('c1', 0))
-  assert.equal(state.rows(9).length, 0, 'a repetition is no change')
-  const [row] = (feed(state, told('acw', 5_000, {}, 'c1')), state.rows(9))
+  assert.equal(state.unstored(true).rows.length, 0, 'a repetition is no change')
+  feed(state, told('acw', 5_000, {}, 'c1'))
+  const batch = state.unstored(true)
   feed(state, told('wrapup', 5_000, {}, 'c1'))
-  state.written([row!])
-  assert.equal(state.rows(9).length, 1, 'changed after the row was made: to be written again')
-  assert.equal(shelf.write(state), 1)
+  state.stored(batch)
+  assert.equal(state.unstored(true).rows.length, 1, 'changed after the row was made: to be written again')
+  assert.equal(shelf.store(state, true), 1)
   feed(state, start('c2', 3 * HOUR_MS))
   state.tidy()
-  assert.equal(shelf.write(state), 2)
+  assert.equal(state.completeSinceMs, START_MS + 5_001, 'as it is stored with the row')
+  assert.equal(shelf.store(state), 1, 'the frozen one, at once')
+  assert.equal(shelf.store(state, true), 1)
   assert.deepEqual([shelf.rows.get('conversation c1')?.frozen, state.stats.conversations], [true, 1])
   assert.equal(state.conversation('c1', START_MS + HOUR_MS)?.open, false, 'read from its row')
   feed(state, told('acw', 6_000, {}, 'c1'))
-  assert.deepEqual([state.stats.tooLate, state.rows(9).length], [1, 0])
+  assert.deepEqual([state.stats.tooLate, state.unstored(true).rows.length], [1, 0])
   // A fact that is new, not late: the conversation goes on, with all it had.
   feed(state, start('c1', 3 * HOUR_MS, { sessionId: 'again' }))
   const conversation = state.conversation('c1', START_MS + 4 * HOUR_MS)
   assert.deepEqual([conversation?.open, conversation?.startedAtMs], [true, START_MS])
+})
+
+test('an entity that changes often is written seldom: the facts of the batches since are kept, and no longer', () => {
+  const shelf = new Shelf()
+  const options = { stored: true, recall: shelf.recall, rowsAfterBatches: 4 }
+  const state = createState(options)
+  const counts: [rows: number, pending: number][] = []
+  for (let n = 0; n < 10; n++) {
+    feed(state, told('attributes', n, { attributes: { n } }))
+    if (n === 5) feed(state, start('c2', n))
+    counts.push([shelf.store(state), shelf.facts.length])
+    const again = createState(options)
+    shelf.restoreInto(again)
+    assert.deepEqual(again.conversation('c1', Infinity), state.conversation('c1', Infinity))
+  }
+  assert.deepEqual(
+    counts.map(([rows]) => rows),
+    [0, 0, 0, 0, 1, 0, 0, 0, 0, 2],
+  )
+  assert.deepEqual(
+    counts.map(([, pending]) => pending),
+    [1, 2, 3, 4, 0, 1, 2, 3, 4, 0],
+  )
+})
+
+test('facts that nobody stores do not pile up: then rows have them', () => {
+  const shelf = new Shelf()
+  const state = createState({ stored: true, recall: shelf.recall })
+  feed(state, start('c1', 0))
+  for (let n = 1; n <= 60_000; n++) feed(state, presence('u1', n, n % 2 === 0 ? 'MEAL' : 'AVAILABLE'))
+  assert.equal(shelf.store(state), 2)
+  assert.deepEqual(shelf.facts, [])
+  feed(state, end('c1', 5))
+  assert.deepEqual([shelf.store(state), shelf.facts.length], [0, 1])
 })
 
 test('more keys than there is room for: memory is bounded, what goes is counted; with a store nothing is lost', () => {
@@ -125,7 +148,7 @@ test('more keys than there is room for: memory is bounded, what goes is counted;
   const safe = createState({ entities: 500, stored: true, recall: shelf.recall })
   for (let n = 0; n < keys; n++) {
     for (const state of [lossy, safe]) feed(state, start(`c${n}`, n), presence('u1', 0, 'AVAILABLE'))
-    if (n % 100 === 99) shelf.write(safe)
+    if (n % 100 === 99) shelf.store(safe)
   }
   for (const state of [lossy, safe]) assert.ok(state.stats.conversations <= 550, `${state.stats.conversations} in memory`)
   assert.ok(lossy.stats.lost > 19_000 && safe.stats.lost === 0 && safe.stats.evicted > 19_000)
@@ -214,14 +237,14 @@ test('what is restored is no change, and is not written again; time goes on from
   const rows = [...before.snapshot()]
   const state = createState({ stored: true })
   for (const { chunk } of rows) assert.ok(state.restore(chunk))
-  assert.deepEqual([state.rows(9), state.changes(START_MS, DAY, 9).conversations, state.newestAtMs], [[], [], START_MS])
+  assert.deepEqual([state.unstored(true).rows, state.changes(START_MS, DAY, 9).conversations, state.newestAtMs], [[], [], START_MS])
   state.resume({ newestAtMs: START_MS + 7, completeSinceMs: START_MS + 5 })
   assert.deepEqual([state.newestAtMs, state.completeSinceMs], [START_MS + 7, START_MS + 5])
   // Into a state that knows something else of it: both together, and that is a change.
   feed(state, end('c1', 9_000))
   assert.ok(state.restore(rows[0]!.chunk))
   assert.equal(state.conversation('c1', Infinity)?.open, false)
-  assert.equal(state.restore('{"v":1}'), false)
+  assert.equal(state.restore('{"v":2}'), false)
   assert.equal(state.stats.unreadable, 1)
 })
 

@@ -1,13 +1,15 @@
 /** The state in memory; its law is told in state.ts. Entities are folded one by one, queues and the conversations of agents are counted out of them when asked for. */
 import { agentState, queuesOf, type AgentState } from './agent-state.ts'
+import { fromText } from './chunk.ts'
 import { conversationState, type ConversationState } from './conversation-state.ts'
 import { aboutOf, type Fact } from './fact.ts'
 import { DEFAULT_FACT_LIMITS } from './fact-set.ts'
 import type { Held } from './held.ts'
 import { Memory } from './memory.ts'
 import { DEFAULT_SERVICE_LEVEL, QueueCount, type Interval, type QueueState } from './queue-state.ts'
-import type { Changes, ConversationFilter, Row, State, StateOptions, StateStats } from './state.ts'
+import type { Batch, Changes, ConversationFilter, Row, State, StateOptions, StateStats } from './state.ts'
 import { DEFAULT_SKEW_MS } from './times.ts'
+import { Unwritten } from './unwritten.ts'
 
 /** An empty state. */
 export function createState(options: Partial<StateOptions> = {}): State {
@@ -21,6 +23,7 @@ const DEFAULTS: StateOptions = {
   packAfterMs: 60_000,
   facts: DEFAULT_FACT_LIMITS,
   stored: false,
+  rowsAfterBatches: 64,
   recall: null,
   serviceLevel: () => DEFAULT_SERVICE_LEVEL,
 }
@@ -29,14 +32,16 @@ class FoldedState implements State {
   readonly #options: StateOptions
   readonly #memory: Memory
   #newestAtMs = -Infinity
-  readonly #unwritten = new Set<Held>()
+  readonly #unwritten: Unwritten
   readonly #untold = new Set<Held>()
   readonly #counts = { applied: 0, repeated: 0, tooLate: 0, ahead: 0, frozen: 0 }
 
   constructor(options: StateOptions) {
     this.#options = options
+    // The others can go when there is no more room.
+    this.#unwritten = new Unwritten({ ...options, max: options.entities >> 2 })
     this.#memory = new Memory(options, (held) => {
-      this.#unwritten.delete(held)
+      this.#unwritten.forget(held)
       this.#untold.delete(held)
     })
   }
@@ -82,7 +87,8 @@ class FoldedState implements State {
       if (held === null) this.#counts.tooLate++
       else if (held.add(fact)) {
         this.#counts.applied++
-        this.#changed(held)
+        this.#tell(held)
+        if (this.#options.stored) this.#unwritten.add(held, fact)
       } else this.#counts.repeated++
     }
   }
@@ -180,22 +186,15 @@ class FoldedState implements State {
     return { conversations, agents, queues, more }
   }
 
-  rows(max: number): readonly Row[] {
-    const rows: Row[] = []
-    for (const held of this.#unwritten) {
-      if (rows.length >= max) break
-      rows.push(rowOf(held))
-    }
-    return rows
+  unstored(whole = false): Batch {
+    return this.#unwritten.batch(rowOf, whole)
   }
 
-  written(rows: readonly Row[]): void {
-    for (const { kind, id, version } of rows) {
-      const held = (kind === 'agent' ? this.#memory.agents : this.#memory.conversations).get(id)
-      if (held === undefined || held.version !== version) continue
-      held.unwritten = false
-      this.#unwritten.delete(held)
-      if (held.frozen) this.#memory.forget(held)
+  stored(batch: Batch): void {
+    this.#unwritten.stored(batch, ({ kind, id }) => this.#memory.here(kind, id))
+    for (const { kind, id, frozen } of batch.rows) {
+      const held = frozen ? this.#memory.here(kind, id) : undefined
+      if (held?.frozen === true && !held.unwritten) this.#memory.forget(held)
     }
   }
 
@@ -208,10 +207,30 @@ class FoldedState implements State {
     const held = this.#memory.restore(chunk)
     if (held === null) return false
     if (held.newestAtMs > this.#newestAtMs) this.#newestAtMs = held.newestAtMs
-    if (held.version > 0) this.#changed(held)
-    else if (held.kind === 'conversation' && !held.frozen) held.told = held.figures
+    if (held.version > 0) {
+      this.#tell(held)
+      if (this.#options.stored) this.#unwritten.hurry(held)
+    } else if (held.kind === 'conversation' && !held.frozen) held.told = held.figures
     this.#packIfQuiet(held)
     return true
+  }
+
+  restoreFacts(text: string): boolean {
+    const facts = fromText(text)
+    if (facts === null) this.#memory.unreadable++
+    for (const fact of facts ?? []) {
+      const kind = aboutOf(fact.kind)
+      const held = this.#memory.find(kind, fact.of) ?? this.#memory.open(kind, fact.of)
+      if (held.frozen) {
+        // It has been frozen since, with this fact; only one that is newer than all of them has thawed it.
+        if (fact.atMs <= held.newestAtMs) continue
+        this.#memory.thaw(held)
+      }
+      if (held.add(fact)) this.#unwritten.wait(held)
+      if (fact.atMs > this.#newestAtMs) this.#newestAtMs = fact.atMs
+    }
+    this.#unwritten.pass()
+    return facts !== null
   }
 
   resume({ newestAtMs, completeSinceMs }: Pick<State, 'newestAtMs' | 'completeSinceMs'>): void {
@@ -241,6 +260,7 @@ class FoldedState implements State {
     if (!held.frozen) return held
     if (isOld) return null
     this.#memory.thaw(held)
+    if (this.#options.stored) this.#unwritten.hurry(held)
     return held
   }
 
@@ -260,7 +280,8 @@ class FoldedState implements State {
   #freeze(held: Held): void {
     held.freeze()
     this.#counts.frozen++
-    if (this.#options.stored) this.#unwrite(held)
+    this.#memory.missing(held)
+    if (this.#options.stored) this.#unwritten.hurry(held)
     else this.#memory.forget(held)
     this.#untold.delete(held)
   }
@@ -270,17 +291,10 @@ class FoldedState implements State {
     if (held.figures.closedAtMs !== null) held.pack()
   }
 
-  #changed(held: Held): void {
-    if (!held.untold) {
-      held.untold = true
-      this.#untold.add(held)
-    }
-    if (this.#options.stored && !held.unwritten) this.#unwrite(held)
-  }
-
-  #unwrite(held: Held): void {
-    held.unwritten = true
-    this.#unwritten.add(held)
+  #tell(held: Held): void {
+    if (held.untold) return
+    held.untold = true
+    this.#untold.add(held)
   }
 
   *#live(): Iterable<Held> {

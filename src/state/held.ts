@@ -2,7 +2,7 @@
  * One entity in memory: its facts, or, when it has been quiet for long, the same as text, which takes a fraction of the room. What the
  * facts add up to is worked out when somebody asks, and kept until a fact is added.
  */
-import { fromChunk, toChunk, type Kept } from './chunk.ts'
+import { asFrozen, fromChunk, toChunk, type Kept } from './chunk.ts'
 import { figuresOf, type Figures } from './conversation-state.ts'
 import type { EntityKind, Fact } from './fact.ts'
 import { addFact, bounded, type FactLimits } from './fact-set.ts'
@@ -17,8 +17,10 @@ export class Held {
   newestAtMs: number = -Infinity
   /** Counts changes, so that a row written is known to be the newest. */
   version = 0
-  /** Since when this has not been written down, in the order of `State.rows`; and not told in `State.changes`. */
+  /** The row that a store has is older, or there is none: since this batch. */
   unwritten = false
+  changedIn = 0
+  /** Not told in `State.changes`. */
   untold = false
   /** Used since room was last made. */
   touched = true
@@ -84,24 +86,27 @@ export class Held {
 
   /** The entity as text, for a store. */
   chunk(): string {
-    if (this.#packed !== null) return this.#packed
-    const { facts } = this
-    return toChunk({ kind: this.kind, id: this.id, facts, gaveUp: this.#gaveUp, frozen: this.frozen })
+    const text = this.#packed ?? this.#text()
+    return this.frozen ? asFrozen(text) : text
   }
 
   /** Keeps text instead of facts; figures stay. */
   pack(): void {
     if (this.#packed !== null) return
     if (this.kind === 'conversation') this.#figures = this.figures
-    this.#packed = this.chunk()
+    this.#packed = this.#text()
     this.#facts = null
   }
 
   /** No change any more. */
   freeze(): void {
-    this.#unpacked()
     this.frozen = true
     this.version++
+  }
+
+  #text(): string {
+    const { facts } = this
+    return toChunk({ kind: this.kind, id: this.id, facts, gaveUp: this.#gaveUp, frozen: false })
   }
 
   #put(fact: Fact): boolean {

@@ -40,6 +40,11 @@ export class Memory {
     return this.conversations.size + this.agents.size
   }
 
+  /** The entity, if it is in memory. */
+  here(kind: EntityKind, id: string): Held | undefined {
+    return this.#of(kind).get(id)
+  }
+
   /** The entity, recalled from the store when it is not here. A frozen one is shown, not taken back. */
   find(kind: EntityKind, id: string): Held | null {
     const held = this.#of(kind).get(id)

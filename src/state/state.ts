@@ -24,8 +24,10 @@ export type StateOptions = {
   /** A closed conversation takes less room after so long without a fact. */
   readonly packAfterMs: number
   readonly facts: FactLimits
-  /** Somebody writes `rows`: then nothing goes from memory unwritten, as long as that is done. */
+  /** Somebody stores what is `unstored`: then nothing goes from memory unwritten, as long as that is done. */
   readonly stored: boolean
+  /** An entity that changes is written so many batches later; until then its facts are in the batches. */
+  readonly rowsAfterBatches: number
   /** Reads the row of an entity that is not in memory. */
   readonly recall: Recall | null
   readonly serviceLevel: (queueId: string) => ServiceLevel
@@ -42,6 +44,16 @@ export type Row = {
   readonly endedAtMs: number | null
   readonly newestAtMs: number
   readonly frozen: boolean
+}
+
+/** What a store takes at a time, all or nothing. */
+export type Batch = {
+  readonly rows: readonly Row[]
+  /** The facts that came since the batch before, as text; null when rows have them all. */
+  readonly facts: string | null
+  readonly factCount: number
+  /** Of so many of the last batches, this one among them, the facts are to be kept: not all of them are in rows. */
+  readonly pending: number
 }
 
 /** What changed, as it is now. */
@@ -98,13 +110,15 @@ export interface State {
   queues(asOfMs: number, interval: Interval): readonly QueueState[]
   /** What changed since this was asked last. */
   changes(asOfMs: number, interval: Interval, max: number): Changes
-  /** What is not written down yet; `written` says that it is. */
-  rows(max: number): readonly Row[]
-  written(rows: readonly Row[]): void
+  /** What is to be stored now, or everything that is not in rows yet; `stored` says that it is. */
+  unstored(whole?: boolean): Batch
+  stored(batch: Batch): void
   /** Everything there is, entity by entity. */
   snapshot(): Iterable<Row>
   /** Adds what a snapshot or a row holds; false when it is no chunk. */
   restore(chunk: string): boolean
+  /** Adds the facts of a batch, after the rows, batch after batch: all that are pending. */
+  restoreFacts(text: string): boolean
   /** Takes over the time of a state whose rows are restored: of entities that are not restored nothing else is left. */
   resume(times: Pick<State, 'newestAtMs' | 'completeSinceMs'>): void
   /** Freezes what is due, and packs what is quiet. To be called now and then, and before states are compared. */

@@ -24,13 +24,17 @@ export type Stretch = {
 
 /** The stretches of a conversation, by beginning. */
 export function stretchesOf(facts: readonly Fact[]): readonly Stretch[] {
+  // By id, and where an id is used on several sides, one by one.
   const sessions = new Map<string, Session>()
   const of = (side: Side, sessionId: string): Session => {
-    const key = `${side} ${sessionId}`
-    let session = sessions.get(key)
+    let session = sessions.get(sessionId)
+    while (session !== undefined && session.side !== side) {
+      if (session.other === null) return (session.other = newSession(side, sessionId))
+      session = session.other
+    }
     if (session === undefined) {
-      session = { side, sessionId, starts: [], ends: [], seen: null, phases: [], wraps: [] }
-      sessions.set(key, session)
+      session = newSession(side, sessionId)
+      sessions.set(sessionId, session)
     }
     return session
   }
@@ -42,7 +46,8 @@ export function stretchesOf(facts: readonly Fact[]): readonly Stretch[] {
     else if (fact.kind === 'acw' || fact.kind === 'wrapup') of('user', fact.sessionId).wraps.push(fact)
   }
   const stretches: Stretch[] = []
-  for (const session of sessions.values()) stretches.push(...stretchesIn(session))
+  for (const first of sessions.values())
+    for (let session: Session | null = first; session !== null; session = session.other) stretches.push(...stretchesIn(session))
   return stretches.sort(byStart)
 }
 
@@ -78,6 +83,12 @@ type Session = {
   seen: Seen | null
   readonly phases: Phase[]
   readonly wraps: Wrapped[]
+  /** With the same id on another side. */
+  other: Session | null
+}
+
+function newSession(side: Side, sessionId: string): Session {
+  return { side, sessionId, starts: [], ends: [], seen: null, phases: [], wraps: [], other: null }
 }
 
 type Pair = { readonly start: Started | null; end: Ended | null; readonly atMs: number }

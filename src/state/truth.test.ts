@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { play, sideBySide, type Played, type Told } from '../testing/simulated-state.ts'
+import { Shelf } from '../testing/state-shelf.ts'
 import { createState } from './folded-state.ts'
 import type { State, StateOptions } from './state.ts'
 
@@ -47,10 +48,10 @@ test('in no order at all: equal at the end', () => {
   assertTrue(state, busy, truths.length - 1)
 })
 
-test('killed again and again, restored from the rows written so far, told again from there: equal', () => {
+test('killed again and again, restored from what was stored so far, told again from there: equal', () => {
   const arrivals = arrivalsOf(busy, DISORDER_MS, 0.05)
-  const rows = new Map<string, string>()
-  const options: Partial<StateOptions> = { stored: true, recall: (kind, id) => rows.get(`${kind} ${id}`) ?? null }
+  const shelf = new Shelf()
+  const options: Partial<StateOptions> = { stored: true, recall: shelf.recall, rowsAfterBatches: 5 }
   let state = createState(options)
   let committed = 0
   let kills = 0
@@ -60,15 +61,12 @@ test('killed again and again, restored from the rows written so far, told again 
     state.apply(one.facts, atMs)
     if (random() < 0.005) {
       state.tidy()
-      for (let some = state.rows(100); some.length > 0; some = state.rows(100)) {
-        for (const row of some) rows.set(`${row.kind} ${row.id}`, row.chunk)
-        state.written(some)
-      }
+      shelf.store(state)
       committed = n + 1
     } else if (random() < 0.0008) {
       kills++
       state = createState(options)
-      for (const chunk of rows.values()) assert.ok(state.restore(chunk))
+      shelf.restoreInto(state)
       n = committed - 1
     }
   }

@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Row } from '../state/state.ts'
+import type { Batch, Row } from '../state/state.ts'
 import { tempDir } from '../testing/route-harness.ts'
-import { type StateMeta, StateRows } from './state-rows.ts'
+import { type StateMeta, StateRows, type StateRowsOptions } from './state-rows.ts'
 
 const noWarnings = (code: string, message: string): void => assert.fail(`${code}: ${message}`)
 
-function opened(path = join(tempDir(), 'state.db'), more: { readonly frozenForMs?: number; readonly frozenRows?: number } = {}): StateRows {
+function opened(path = join(tempDir(), 'state.db'), more: Partial<StateRowsOptions> = {}): StateRows {
   return new StateRows({ path, warn: noWarnings, ...more })
 }
+
+const whole = (...rows: readonly Row[]): Pick<Batch, 'rows' | 'facts' | 'pending'> => ({ rows, facts: null, pending: 0 })
 
 const row = (id: string, chunk: string, more: Partial<Row> = {}): Row => ({
   kind: 'conversation',
@@ -31,7 +34,7 @@ test('rows and their position are there together, also after a restart; an insta
   const path = join(tempDir(), 'state.db')
   const first = opened(path)
   assert.deepEqual([first.meta, first.base], [null, null])
-  first.write([row('a', 'A'), row('b', 'B', { kind: 'agent' })], { position: 7, newestAtMs: -Infinity, completeSinceMs: -Infinity })
+  first.write(whole(row('a', 'A'), row('b', 'B', { kind: 'agent' })), { position: 7, newestAtMs: -Infinity, completeSinceMs: -Infinity })
   first.close()
   assert.equal(statSync(path).mode & 0o777, 0o600)
   const second = opened(path)
@@ -43,8 +46,8 @@ test('rows and their position are there together, also after a restart; an insta
 
 test('a write that fails writes nothing', () => {
   const rows = opened()
-  rows.write([row('a', 'A')], meta(1))
-  assert.throws(() => rows.write([row('a', 'A2'), row('b', 3 as unknown as string, { id: null as unknown as string })], meta(2)))
+  rows.write(whole(row('a', 'A')), meta(1))
+  assert.throws(() => rows.write(whole(row('a', 'A2'), row('b', 3 as unknown as string, { id: null as unknown as string })), meta(2)))
   assert.deepEqual([rows.chunk('conversation', 'a'), rows.meta?.position], ['A', 1])
   rows.close()
 })
@@ -71,7 +74,7 @@ test('the base is what was stored when it was made, whatever is written since; a
       let rows = opened(path)
       let live = new Map<string, string>()
       let base = new Map<string, string>()
-      rows.write([], meta(1))
+      rows.write(whole(), meta(1))
       rows.rebase()
       steps.forEach((one, n) => {
         if (one === 'rebase') {
@@ -81,10 +84,7 @@ test('the base is what was stored when it was made, whatever is written since; a
           rows.close()
           rows = opened(path)
         } else if ('write' in one) {
-          rows.write(
-            one.write.map(([name, chunk]) => row(name, chunk)),
-            meta(n),
-          )
+          rows.write(whole(...one.write.map(([name, chunk]) => row(name, chunk))), meta(n))
           for (const [name, chunk] of one.write) live.set(name, chunk)
         } else {
           const made = one.adopt.map((name) => row(name, `made ${n}`))
@@ -106,11 +106,51 @@ test('the base is what was stored when it was made, whatever is written since; a
   )
 })
 
+test('the facts of stores are there while they are pending, or were at the base', () => {
+  const path = join(tempDir(), 'state.db')
+  let rows = opened(path)
+  const facts = (): readonly unknown[] => [[...rows.facts()], [...rows.baseFacts()]]
+  const batch = (text: string, pending: number): Pick<Batch, 'rows' | 'facts' | 'pending'> => ({ rows: [], facts: text, pending })
+  rows.write(batch('1', 1), meta(1))
+  rows.write(batch('2', 2), meta(2))
+  rows.rebase()
+  assert.deepEqual(facts(), [
+    ['1', '2'],
+    ['1', '2'],
+  ])
+  rows.write(batch('3', 2), meta(3))
+  rows.write(batch('4', 1), meta(4))
+  rows.close()
+  rows = opened(path)
+  assert.deepEqual(facts(), [['4'], ['1', '2']])
+  rows.rebase()
+  rows.write(whole(), meta(5))
+  assert.deepEqual(facts(), [[], ['4']])
+  rows.write(batch('6', 1), meta(6))
+  rows.adopt(meta(7))
+  assert.deepEqual(facts(), [[], ['4']])
+  rows.rebase()
+  rows.write(whole(), meta(8))
+  rows.close()
+  assert.equal(new DatabaseSync(path).prepare('SELECT count(*) AS n FROM facts').get()?.['n'], 0)
+})
+
+test('a frozen row stays while facts of it are pending: it would come back as a stranger with nothing else', () => {
+  const rows = opened(undefined, { frozenForMs: 1_000, trimEveryRows: 1 })
+  const later = { position: 2, newestAtMs: 9_000, completeSinceMs: 0 }
+  rows.write({ rows: [row('a', 'A', { frozen: true })], facts: 'of a, among others', pending: 1 }, later)
+  rows.write({ rows: [row('b', 'B', { newestAtMs: 9_000 })], facts: '', pending: 2 }, later)
+  assert.equal(rows.chunk('conversation', 'a'), 'A')
+  rows.write({ rows: [row('b', 'B', { newestAtMs: 9_000 })], facts: '', pending: 2 }, later)
+  assert.equal(rows.chunk('conversation', 'a'), null)
+  rows.close()
+})
+
 test('frozen rows are no part of a restore, and go when they are too old or too many', () => {
   const frozen = (n: number): Row => row(`f${n}`, `F${n}`, { frozen: true, newestAtMs: n })
   const many = Array.from({ length: 6_000 }, (_, n) => frozen(n))
   const byAge = opened(undefined, { frozenForMs: 1_000 })
-  byAge.write([...many, row('open', 'O', { newestAtMs: 0 })], { position: 2, newestAtMs: 6_000, completeSinceMs: 0 })
+  byAge.write(whole(...many, row('open', 'O', { newestAtMs: 0 })), { position: 2, newestAtMs: 6_000, completeSinceMs: 0 })
   assert.deepEqual([...byAge.unfrozen()], ['O'])
   assert.deepEqual(
     [4_999, 5_000, 5_999].map((n) => byAge.chunk('conversation', `f${n}`)),
@@ -118,7 +158,7 @@ test('frozen rows are no part of a restore, and go when they are too old or too 
   )
   byAge.close()
   const byNumber = opened(undefined, { frozenRows: 10 })
-  byNumber.write(many, { position: 2, newestAtMs: 6_000, completeSinceMs: 0 })
+  byNumber.write(whole(...many), { position: 2, newestAtMs: 6_000, completeSinceMs: 0 })
   assert.deepEqual(
     [5_989, 5_990, 5_999].map((n) => byNumber.chunk('conversation', `f${n}`)),
     [null, 'F5990', 'F5999'],
@@ -133,7 +173,7 @@ test('a file that is no database, or a damaged one, or one of another shape, is 
     const warnings: string[] = []
     const rows = new StateRows({ path, warn: (code) => warnings.push(code) })
     assert.deepEqual([warnings, rows.meta, existsSync(`${path}.damaged`)], [['state.damaged'], null, true])
-    rows.write([row('a', 'A')], meta(1))
+    rows.write(whole(row('a', 'A')), meta(1))
     rows.close()
   }
   assert.throws(() => opened(join(tempDir(), 'no such folder', 'state.db')))

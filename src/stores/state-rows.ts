@@ -2,12 +2,14 @@
  * The rows of the state in one SQLite file. They are derived from the log, so WAL with synchronous=NORMAL is enough: after a power
  * cut the file is some earlier commit, with the position that belongs to it. A file that cannot be read is moved aside and begun anew.
  *
- *   rows     the entities as they were at `position`
- *   before   what rows that have changed since looked like at the base, an earlier position (a null chunk: the row was not there);
- *            so the base is `before`, and for the rest `rows`. It is where a rebuild begins.
+ *   rows     entities, each as it was when it was last written
+ *   facts    what came since: the facts of the last stores, a row for each store. With `rows` it is the state at `position`.
+ *   before   what rows that have changed since looked like at the base, an earlier position. It is where a rebuild begins: with
+ *            `before`, the `rows` that are as old, and the facts that were pending then.
  *   made     the rows of a rebuild that is under way
  *
- * Bases are numbered; a row whose `based` is the current one has been put into `before` already, which is most rows that change.
+ * Stores are numbered. A row says by which it was first written (`born`) and by which last (`stored`): what was born after the base is
+ * no part of it, what was stored after the base is in `before`.
  *
  * Frozen rows are kept so long after the newest fact, and so many of them at most.
  */
@@ -15,7 +17,7 @@ import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { TrunklineError } from '../errors.ts'
 import type { EntityKind } from '../state/fact.ts'
-import type { Row } from '../state/state.ts'
+import type { Batch, Row } from '../state/state.ts'
 
 /** Where rows stand: everything in the log before `position` is in them. */
 export type StateMeta = { readonly position: number; readonly newestAtMs: number; readonly completeSinceMs: number }
@@ -25,42 +27,58 @@ export type StateRowsOptions = {
   /** Frozen rows are kept for so long after the newest fact. */
   readonly frozenForMs?: number
   readonly frozenRows?: number
+  /** Whether there are too many is looked at after so many rows. */
+  readonly trimEveryRows?: number
   readonly warn: (code: string, message: string) => void
 }
 
 const FROZEN_FOR_MS = 7 * 24 * 3_600_000
 const FROZEN_ROWS = 1_000_000
 /** The shape of the tables; a file of another one is begun anew. */
-const VERSION = 1
+const VERSION = 2
 const SQLITE_CORRUPT = 11
 const SQLITE_NOTADB = 26
 
-const SHAPE = 'kind TEXT NOT NULL, id TEXT NOT NULL, chunk TEXT, started_at INTEGER, ended_at INTEGER, newest_at INTEGER, frozen INTEGER'
+const SHAPE =
+  'kind TEXT NOT NULL, id TEXT NOT NULL, chunk TEXT NOT NULL, started_at INTEGER, ended_at INTEGER, newest_at INTEGER, frozen INTEGER'
 const COLUMNS = 'kind, id, chunk, started_at, ended_at, newest_at, frozen'
 
 const TABLES = `
-  CREATE TABLE rows (${SHAPE}, based INTEGER NOT NULL, PRIMARY KEY (kind, id));
+  CREATE TABLE rows (${SHAPE}, stored INTEGER NOT NULL, born INTEGER NOT NULL, PRIMARY KEY (kind, id));
   CREATE INDEX rows_frozen ON rows (newest_at) WHERE frozen = 1;
+  CREATE TABLE facts (store INTEGER PRIMARY KEY, facts TEXT NOT NULL);
   CREATE TABLE before (${SHAPE}, PRIMARY KEY (kind, id));
   CREATE TABLE made (${SHAPE}, PRIMARY KEY (kind, id));
-  CREATE TABLE meta (name TEXT PRIMARY KEY, position INTEGER NOT NULL, newest_at INTEGER, complete_since INTEGER, based INTEGER);
+  CREATE TABLE meta (name TEXT PRIMARY KEY, position INTEGER NOT NULL, newest_at INTEGER, complete_since INTEGER,
+    store INTEGER NOT NULL, since INTEGER NOT NULL);
   PRAGMA user_version = ${VERSION};`
 
-/** Puts the row as it is into `before`, unless an older one of it is there. */
-const REMEMBER = `INSERT OR IGNORE INTO before (${COLUMNS})
-  SELECT ?1, ?2, chunk, started_at, ended_at, newest_at, frozen FROM (SELECT 1) LEFT JOIN rows ON kind = ?1 AND id = ?2`
+/** Writes a row. Nothing, where the row that is there belongs to the base: that one must be remembered first. */
+const PUT = `INSERT INTO rows (${COLUMNS}, stored, born) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+  ON CONFLICT (kind, id) DO UPDATE SET chunk = ?3, started_at = ?4, ended_at = ?5, newest_at = ?6, frozen = ?7, stored = ?8
+  WHERE stored > ?9`
+
+const REMEMBER = `INSERT OR IGNORE INTO before (${COLUMNS}) SELECT ${COLUMNS} FROM rows WHERE kind = ? AND id = ?`
+
+/** The rows that are as they were at the base. */
+const UNCHANGED = `rows r WHERE born <= ?1 AND NOT EXISTS (SELECT 1 FROM before b WHERE b.kind = r.kind AND b.id = r.id)`
+
+/** The number of a store, and the first one whose facts are pending. */
+type Stores = { readonly store: number; readonly since: number }
 
 export class StateRows {
   readonly #options: StateRowsOptions
   readonly #db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   #sinceTrimmed = 0
-  #based: number
+  #live: Stores
+  #base: Stores
 
   constructor(options: StateRowsOptions) {
     this.#options = options
     this.#db = openedOrAnew(options)
-    this.#based = Number(this.#prepare(`SELECT based FROM meta WHERE name = 'base'`).get()?.['based'] ?? 1)
+    this.#live = this.#storesOf('live')
+    this.#base = this.#storesOf('base')
   }
 
   /** Null when nothing has been stored yet. */
@@ -78,39 +96,47 @@ export class StateRows {
     for (const row of this.#prepare('SELECT chunk FROM rows WHERE frozen = 0 ORDER BY newest_at').iterate()) yield String(row['chunk'])
   }
 
+  /** The facts that are pending, store after store. */
+  facts(): Iterable<string> {
+    return this.#factsOf(this.#live)
+  }
+
+  /** Those that were at the base. */
+  baseFacts(): Iterable<string> {
+    return this.#factsOf(this.#base)
+  }
+
   chunk(kind: EntityKind, id: string): string | null {
     const chunk = this.#prepare('SELECT chunk FROM rows WHERE kind = ? AND id = ?').get(kind, id)?.['chunk'] ?? null
     return chunk === null ? null : String(chunk)
   }
 
-  /** Stores rows with where they stand, all or nothing. */
-  write(rows: readonly Row[], meta: StateMeta): void {
+  /** Stores a batch with where it stands, all or nothing. */
+  write({ rows, facts, pending }: Pick<Batch, 'rows' | 'facts' | 'pending'>, meta: StateMeta): void {
+    const store = this.#live.store + 1
+    const live = { store, since: store + 1 - pending }
     this.#atomically(() => {
-      for (const row of rows) {
-        if (this.#update(row)) continue
-        this.#run(REMEMBER, row.kind, row.id)
-        this.#run(`INSERT OR REPLACE INTO rows (${COLUMNS}, based) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, ...valuesOf(row), this.#based)
-      }
-      this.#putMeta('live', meta)
+      for (const row of rows) this.#put(row, store)
+      if (facts !== null) this.#run('INSERT INTO facts VALUES (?, ?)', store, facts)
+      this.#forgetFacts(live)
+      this.#putMeta('live', meta, live)
     })
+    this.#live = live
     this.#sinceTrimmed += rows.length
-    if (this.#sinceTrimmed < TRIM_EVERY_ROWS) return
+    if (this.#sinceTrimmed < (this.#options.trimEveryRows ?? TRIM_EVERY_ROWS)) return
     this.#sinceTrimmed = 0
     this.#trim(meta.newestAtMs)
   }
 
   /** From now on a rebuild begins with what is stored now. */
   rebase(): void {
-    const based = this.#based + 1
     this.#atomically(() => {
       this.#run('DELETE FROM before')
       this.#run(
-        `INSERT OR REPLACE INTO meta (name, position, newest_at, complete_since, based)
-         SELECT 'base', position, newest_at, complete_since, ? FROM meta WHERE name = 'live'`,
-        based,
+        `INSERT OR REPLACE INTO meta SELECT 'base', position, newest_at, complete_since, store, since FROM meta WHERE name = 'live'`,
       )
     })
-    this.#based = based
+    this.#base = this.#live
   }
 
   /** What is committed outlives a power cut when this returns. */
@@ -126,19 +152,19 @@ export class StateRows {
   /** What was not frozen at the base; `madeChunk` has it, whatever is written meanwhile. */
   baseIds(): readonly { readonly kind: EntityKind; readonly id: string }[] {
     const ids = this.#prepare(
-      `SELECT kind, id FROM before WHERE chunk IS NOT NULL AND frozen = 0
-       UNION ALL SELECT kind, id FROM rows r WHERE frozen = 0 AND NOT EXISTS (SELECT 1 FROM before b WHERE b.kind = r.kind AND b.id = r.id)`,
-    ).all()
+      `SELECT kind, id FROM before WHERE frozen = 0 UNION ALL SELECT kind, id FROM ${UNCHANGED} AND frozen = 0`,
+    ).all(this.#base.store)
     return ids.map(({ kind, id }) => ({ kind: kind as EntityKind, id: String(id) }))
   }
 
-  /** An entity of the rebuild: as made, else as it was at the base. */
+  /** An entity of the rebuild: as made, else as its row was at the base. */
   madeChunk(kind: EntityKind, id: string): string | null {
-    for (const table of ['made', 'before', 'rows']) {
+    for (const table of ['made', 'before']) {
       const row = this.#prepare(`SELECT chunk FROM ${table} WHERE kind = ? AND id = ?`).get(kind, id)
-      if (row !== undefined) return row['chunk'] === null ? null : String(row['chunk'])
+      if (row !== undefined) return String(row['chunk'])
     }
-    return null
+    const row = this.#prepare('SELECT chunk FROM rows WHERE kind = ? AND id = ? AND born <= ?').get(kind, id, this.#base.store)
+    return row === undefined ? null : String(row['chunk'])
   }
 
   make(rows: readonly Row[]): void {
@@ -153,17 +179,25 @@ export class StateRows {
 
   /** Puts what was made, on top of the base, in place of the rows. */
   adopt(meta: StateMeta): void {
+    const store = this.#live.store + 1
+    const live = { store, since: store + 1 }
+    const base = this.#base.store
     this.#atomically(() => {
-      this.#run('DELETE FROM rows WHERE EXISTS (SELECT 1 FROM before b WHERE b.kind = rows.kind AND b.id = rows.id)')
-      this.#run(`INSERT INTO rows (${COLUMNS}, based) SELECT ${COLUMNS}, ? FROM before WHERE chunk IS NOT NULL`, this.#based)
+      this.#run(`DELETE FROM rows WHERE born > ? OR EXISTS (SELECT 1 FROM before b WHERE b.kind = rows.kind AND b.id = rows.id)`, base)
+      this.#run(`INSERT INTO rows (${COLUMNS}, stored, born) SELECT ${COLUMNS}, ?, ? FROM before`, store, base)
+      this.#run(`INSERT OR IGNORE INTO before (${COLUMNS}) SELECT r.kind, r.id, r.chunk, r.started_at, r.ended_at, r.newest_at, r.frozen
+        FROM made m JOIN rows r ON r.kind = m.kind AND r.id = m.id`)
       this.#run(
-        `INSERT OR IGNORE INTO before (${COLUMNS}) SELECT m.kind, m.id, r.chunk, r.started_at, r.ended_at, r.newest_at, r.frozen
-         FROM made m LEFT JOIN rows r ON r.kind = m.kind AND r.id = m.id`,
+        `INSERT INTO rows (${COLUMNS}, stored, born) SELECT ${COLUMNS}, ?1, ?1 FROM made WHERE true
+         ON CONFLICT (kind, id) DO UPDATE SET chunk = excluded.chunk, started_at = excluded.started_at, ended_at = excluded.ended_at,
+           newest_at = excluded.newest_at, frozen = excluded.frozen, stored = excluded.stored`,
+        store,
       )
-      this.#run(`INSERT OR REPLACE INTO rows (${COLUMNS}, based) SELECT ${COLUMNS}, ? FROM made`, this.#based)
       this.#run('DELETE FROM made')
-      this.#putMeta('live', meta)
+      this.#forgetFacts(live)
+      this.#putMeta('live', meta, live)
     })
+    this.#live = live
   }
 
   close(): void {
@@ -176,16 +210,32 @@ export class StateRows {
     const nth = this.#prepare('SELECT newest_at FROM rows WHERE frozen = 1 ORDER BY newest_at DESC LIMIT 1 OFFSET ?').get(frozenRows)
     const beforeMs = Math.max(newestAtMs - frozenForMs, Number(nth?.['newest_at'] ?? -Infinity) + 1)
     if (!Number.isFinite(beforeMs)) return
-    this.#run('DELETE FROM rows WHERE frozen = 1 AND newest_at < ?', Math.floor(beforeMs))
+    // While facts of theirs are pending they are no strangers.
+    this.#run('DELETE FROM rows WHERE frozen = 1 AND newest_at < ? AND stored < ?', Math.floor(beforeMs), this.#live.since)
   }
 
-  /** A row that is in `before` already is changed in place; false when it is not there. */
-  #update(row: Row): boolean {
-    const [kind, id, ...values] = valuesOf(row)
-    const statement = this.#prepare(
-      'UPDATE rows SET chunk = ?, started_at = ?, ended_at = ?, newest_at = ?, frozen = ? WHERE kind = ? AND id = ? AND based = ?',
-    )
-    return Number(statement.run(...values, kind, id, this.#based).changes) === 1
+  #put(row: Row, store: number): void {
+    const values = valuesOf(row)
+    const put = this.#prepare(PUT)
+    if (Number(put.run(...values, store, this.#base.store).changes) > 0) return
+    this.#run(REMEMBER, row.kind, row.id)
+    put.run(...values, store, -1)
+  }
+
+  /** Those that are neither pending nor were at the base. */
+  #forgetFacts(live: Stores): void {
+    const { store, since } = this.#base
+    this.#run('DELETE FROM facts WHERE store < ? AND (store > ? OR store < ?)', live.since, store, since)
+  }
+
+  *#factsOf({ store, since }: Stores): Iterable<string> {
+    const all = this.#prepare('SELECT facts FROM facts WHERE store BETWEEN ? AND ? ORDER BY store')
+    for (const row of all.iterate(since, store)) yield String(row['facts'])
+  }
+
+  #storesOf(name: 'live' | 'base'): Stores {
+    const row = this.#prepare('SELECT store, since FROM meta WHERE name = ?').get(name)
+    return { store: Number(row?.['store'] ?? 0), since: Number(row?.['since'] ?? 1) }
   }
 
   #metaOf(name: 'live' | 'base'): StateMeta | null {
@@ -198,14 +248,9 @@ export class StateRows {
     }
   }
 
-  #putMeta(name: 'live' | 'base', { position, newestAtMs, completeSinceMs }: StateMeta): void {
-    this.#run(
-      'INSERT OR REPLACE INTO meta (name, position, newest_at, complete_since) VALUES (?, ?, ?, ?)',
-      name,
-      position,
-      whole(newestAtMs),
-      whole(completeSinceMs),
-    )
+  #putMeta(name: 'live' | 'base', { position, newestAtMs, completeSinceMs }: StateMeta, { store, since }: Stores): void {
+    const values = [position, whole(newestAtMs), whole(completeSinceMs), store, since]
+    this.#run('INSERT OR REPLACE INTO meta VALUES (?, ?, ?, ?, ?, ?)', name, ...values)
   }
 
   #run(sql: string, ...values: SQLInputValue[]): void {
