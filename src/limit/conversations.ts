@@ -36,7 +36,7 @@ export function conversationLimit(options: LimitOptions): Stage {
     const unknown = ids.filter((id, i) => !learn(id, there[i] ?? null))
     if (unknown.length === 0) return
     const ahead = limit.overflow === 'delay'
-    const [atMs = []] = await leases.take([{ key: ALL, rate, tokens: unknown.length, ahead, booked: ahead, more: true }], nowMs)
+    const [atMs = []] = await leases.take([{ key: ALL, rate, tokens: unknown.length, ahead, more: true }], nowMs)
     const ours = unknown.map((id, i) => ({ key: valueKey(id), value: textOf(verdictOf(atMs[i], nowMs)) }))
     const first = await store.remember(ours, nowMs, nowMs + REMEMBERED_MS)
     for (const [i, id] of unknown.entries()) learn(id, first[i] ?? null)

@@ -14,7 +14,6 @@ export type Demand = {
   readonly rate: Rate
   readonly tokens: number
   readonly ahead: boolean
-  readonly booked: boolean
   /** Whether more of the key are likely to come. */
   readonly more: boolean
 }
@@ -57,15 +56,14 @@ export class Leases {
     const asked: { readonly at: number; readonly lease: Lease; readonly missing: number; readonly request: TokenRequest }[] = []
     for (const [at, demand] of demands.entries()) {
       const lease = this.#leaseOf(demand, nowMs)
-      const restart = lease.rate.perSecond !== demand.rate.perSecond || lease.rate.burst !== demand.rate.burst
-      if (restart) Object.assign(lease, { rate: demand.rate, tokens: 0, booked: [], emptyUntilMs: 0 })
+      if (lease.rate.perSecond !== demand.rate.perSecond || lease.rate.burst !== demand.rate.burst)
+        Object.assign(lease, { rate: demand.rate, tokens: 0, booked: [], emptyUntilMs: 0 })
       this.#fromLease(lease, demand, nowMs, taken[at]!)
       const missing = demand.tokens - taken[at]!.length
       if (missing === 0 || (!demand.ahead && nowMs < lease.emptyUntilMs)) continue
       const { perSecond, burst, leaseMs } = sharedRate(demand.rate, this.#leaseMs)
       const tokens = missing + (demand.more ? this.#lookAhead(lease, perSecond, leaseMs) : 0)
-      const { ahead, booked } = demand
-      const request = { key: `${this.#name}|${demand.key}`, perSecond, burst, tokens, ahead, booked, ...(restart ? { restart } : {}) }
+      const request = { key: `${this.#name}|${demand.key}`, perSecond, burst, tokens, ahead: demand.ahead }
       asked.push({ at, lease, missing, request })
     }
     if (asked.length === 0) return taken

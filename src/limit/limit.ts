@@ -104,7 +104,6 @@ class KeyedLimit implements Stage {
       rate,
       tokens: indexes.length,
       ahead: true,
-      booked: true,
       more: false,
     }))
     const taken = await this.#take(demands, nowMs)
@@ -128,7 +127,6 @@ class KeyedLimit implements Stage {
     nowMs: number,
   ): Promise<void> {
     const { overflow } = this.#o.limit
-    const booked = overflow === 'delay' || overflow === 'latest'
     const keys = [...byKey].map(([key, { rate, indexes }]) => ({
       key,
       rate,
@@ -140,7 +138,6 @@ class KeyedLimit implements Stage {
       rate,
       tokens: indexes.length,
       ahead: overflow === 'delay',
-      booked,
       more: true,
     }))
     const taken = await this.#take(demands, nowMs)
@@ -156,7 +153,7 @@ class KeyedLimit implements Stage {
         else if (overflow === 'latest') into(slots, slotOf(events[i]!, key), i)
         else outcomes[i] = this.#overflow(key)
       }
-      if (slots.size > 0) waiting.push({ demand: { key, rate, tokens: slots.size, ahead: true, booked, more: false }, slots })
+      if (slots.size > 0) waiting.push({ demand: { key, rate, tokens: slots.size, ahead: true, more: false }, slots })
     }
     if (waiting.length > 0) await this.#fillSlots(waiting, outcomes, nowMs)
   }

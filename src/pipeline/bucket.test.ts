@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { breaksLaw } from '../testing/rate-law.ts'
-import { takeTokens } from './bucket.ts'
+import { type Bucket, takeTokens } from './bucket.ts'
 import { steadyClock } from './steady-clock.ts'
 
 const T = 1_774_000_000_000
@@ -16,19 +16,18 @@ const rates = fc.record({ perSecond: fc.double({ min: 0.5, max: 300, noNaN: true
 test('property: in any T seconds at most perSecond * T + burst, none before it was asked for, and no token lost that is due', () => {
   fc.assert(
     fc.property(calls, rates, (steps, rate) => {
-      let full: number | null = null
+      let full: Bucket | null = null
       let nowMs = T
       const all: number[] = []
       for (const { gapMs, tokens, ahead } of steps) {
         nowMs += gapMs
-        const taken = takeTokens(full, { ...rate, tokens, ahead, booked: true }, nowMs)
-        full = taken.fullAtMs
+        const taken = takeTokens(full, { ...rate, tokens, ahead }, nowMs)
+        full = taken.bucket
         assert.ok(taken.atMs.every((at) => at >= nowMs && (ahead || at === nowMs)))
         assert.ok(ahead ? taken.atMs.length === tokens : taken.atMs.length === tokens || taken.nextAtMs > nowMs)
         all.push(...taken.atMs)
-        if (taken.nextAtMs > nowMs && !ahead)
-          assert.deepEqual(takeTokens(full, { ...rate, tokens: 1, ahead, booked: true }, taken.nextAtMs - 1).atMs, [])
-        assert.equal(takeTokens(full, { ...rate, tokens: 1, ahead: false, booked: true }, taken.nextAtMs).atMs.length, 1)
+        if (taken.nextAtMs > nowMs && !ahead) assert.deepEqual(takeTokens(full, { ...rate, tokens: 1, ahead }, taken.nextAtMs - 1).atMs, [])
+        assert.equal(takeTokens(full, { ...rate, tokens: 1, ahead: false }, taken.nextAtMs).atMs.length, 1)
       }
       assert.equal(breaksLaw(all, rate), null)
     }),
@@ -38,18 +37,28 @@ test('property: in any T seconds at most perSecond * T + burst, none before it w
 
 test('a bucket that nothing was taken from is full again after burst intervals', () => {
   const rate = { perSecond: 5, burst: 4 }
-  const { fullAtMs } = takeTokens(null, { ...rate, tokens: 9, ahead: false, booked: false }, T)
-  assert.equal(takeTokens(fullAtMs, { ...rate, tokens: 9, ahead: false, booked: false }, T + 800).atMs.length, 4)
-  assert.equal(takeTokens(fullAtMs, { ...rate, tokens: 9, ahead: false, booked: false }, T + 799).atMs.length, 3)
+  const { bucket } = takeTokens(null, { ...rate, tokens: 9, ahead: false }, T)
+  assert.equal(takeTokens(bucket, { ...rate, tokens: 9, ahead: false }, T + 800).atMs.length, 4)
+  assert.equal(takeTokens(bucket, { ...rate, tokens: 9, ahead: false }, T + 799).atMs.length, 3)
 })
 
-test('a clock that went back by an hour closes no bucket for an hour', () => {
+test('a clock that went back by an hour closes no bucket for an hour, also one of which the future was taken', () => {
   const rate = { perSecond: 5, burst: 5 }
-  const { fullAtMs } = takeTokens(null, { ...rate, tokens: 9, ahead: false, booked: false }, T)
-  const back = takeTokens(fullAtMs, { ...rate, tokens: 1, ahead: false, booked: false }, T - 3_600_000)
+  const { bucket } = takeTokens(null, { ...rate, tokens: 9, ahead: false }, T)
+  const back = takeTokens(bucket, { ...rate, tokens: 1, ahead: false }, T - 3_600_000)
   assert.equal(back.nextAtMs, T - 3_600_000 + 200)
-  const other = takeTokens(fullAtMs, { ...rate, tokens: 1, ahead: false, booked: false }, T - 5_000)
+  const other = takeTokens(bucket, { ...rate, tokens: 1, ahead: false }, T - 5_000)
   assert.equal(other.nextAtMs, T + 200, 'a clock that is merely behind takes no more')
+  const booked = takeTokens(bucket, { ...rate, tokens: 10, ahead: true }, T)
+  const after = takeTokens(booked.bucket, { ...rate, tokens: 1, ahead: true }, T - 3_600_000)
+  assert.deepEqual(after.atMs, [T - 3_600_000 + 2_200], 'behind those that were taken before, by as much as they were ahead')
+})
+
+test('a rate that changes begins with an empty bucket, and what was taken of the future is forgotten', () => {
+  const { bucket } = takeTokens(null, { perSecond: 1, burst: 1, tokens: 1_000, ahead: true }, T)
+  assert.deepEqual(takeTokens(bucket, { perSecond: 100, burst: 2, tokens: 2, ahead: true }, T + 500).atMs, [T + 510, T + 520])
+  const idle = takeTokens(null, { perSecond: 1, burst: 3, tokens: 1, ahead: false }, T).bucket
+  assert.equal(takeTokens(idle, { perSecond: 1, burst: 9, tokens: 9, ahead: false }, T + 60_000).atMs.length, 9, 'a full one stays full')
 })
 
 test('steady time goes on where the clock went back', () => {

@@ -4,19 +4,17 @@
  */
 export type Rate = { readonly perSecond: number; readonly burst: number }
 
+/** What has to be remembered of a bucket: when it is full again, and when and at which rate that was so. */
+export type Bucket = Rate & { readonly fullAtMs: number; readonly asOfMs: number }
+
 export type TakeRequest = Rate & {
   readonly tokens: number
   /** Whether tokens of the future may be taken now; they are good at their time. */
   readonly ahead: boolean
-  /** Whether tokens of the future are ever taken of this bucket. */
-  readonly booked: boolean
-  /** The rate has changed: what was taken of the future counts no more, and the bucket is empty. */
-  readonly restart?: boolean
 }
 
 export type Taken = {
-  /** The new state of the bucket. */
-  readonly fullAtMs: number
+  readonly bucket: Bucket
   /** The times of the tokens taken, whole milliseconds, in order; fewer than asked for when the bucket is empty. */
   readonly atMs: readonly number[]
   /** The earliest time of the next token. */
@@ -26,16 +24,12 @@ export type Taken = {
 /** Clocks of processes that share a bucket differ by less. */
 const STEP_MS = 10_000
 
-/** Takes tokens from a bucket whose state is `fullAtMs` (null: never used, or full). */
-export function takeTokens(fullAtMs: number | null, request: TakeRequest, nowMs: number): Taken {
-  const { tokens, ahead, burst } = request
-  const intervalMs = 1_000 / request.perSecond
+/** Takes tokens from a bucket; null is one that was never used, or is full. */
+export function takeTokens(bucket: Bucket | null, request: TakeRequest, nowMs: number): Taken {
+  const { tokens, ahead, perSecond, burst } = request
+  const intervalMs = 1_000 / perSecond
   const slackMs = (burst - 1) * intervalMs
-  const emptyMs = nowMs + burst * intervalMs
-  let full = fullAtMs ?? -Infinity
-  if (request.restart === true) full = Math.min(full, emptyMs)
-  // A bucket of which the future is never taken is not emptier than empty: the clock has gone back.
-  if (!request.booked && full > emptyMs + STEP_MS) full = emptyMs
+  let full = bucket === null ? -Infinity : fullAtMs(bucket, request, nowMs)
   const atMs: number[] = []
   const earliest = (): number => Math.max(nowMs, Math.ceil(full - slackMs))
   for (let n = 0; n < tokens; n++) {
@@ -44,5 +38,15 @@ export function takeTokens(fullAtMs: number | null, request: TakeRequest, nowMs:
     full = Math.max(at, full) + intervalMs
     atMs.push(at)
   }
-  return { fullAtMs: full, atMs, nextAtMs: earliest() }
+  return { bucket: { fullAtMs: full, asOfMs: nowMs, perSecond, burst }, atMs, nextAtMs: earliest() }
+}
+
+function fullAtMs(bucket: Bucket, { perSecond, burst }: Rate, nowMs: number): number {
+  const backMs = bucket.asOfMs - nowMs
+  // The clock was set back, and what it was told of the future goes back with it.
+  const full = backMs > STEP_MS ? bucket.fullAtMs - backMs : bucket.fullAtMs
+  if (perSecond === bucket.perSecond && burst === bucket.burst) return full
+  // The rate has changed. What is missing in the bucket is missing still, but what was taken of the future counts no more.
+  const missing = Math.min(burst, ((full - nowMs) * bucket.perSecond) / 1_000)
+  return nowMs + (missing * 1_000) / perSecond
 }

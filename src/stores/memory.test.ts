@@ -52,8 +52,7 @@ test('a lease in force is never evicted', async () => {
 test('buckets and values are bounded: full and expired ones go unsaid, others are told', async () => {
   const forgotten: number[] = []
   const store = memoryStore({ maxKeys: 2, onForget: (count) => forgotten.push(count) })
-  const take = (key: string, nowMs: number) =>
-    store.takeTokens([{ key, perSecond: 1, burst: 1, tokens: 1, ahead: false, booked: true }], nowMs)
+  const take = (key: string, nowMs: number) => store.takeTokens([{ key, perSecond: 1, burst: 1, tokens: 1, ahead: false }], nowMs)
   await take('a', 0)
   await take('b', 1_500)
   await take('c', 1_600)

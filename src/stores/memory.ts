@@ -1,4 +1,4 @@
-import { takeTokens } from '../pipeline/bucket.ts'
+import { type Bucket, takeTokens } from '../pipeline/bucket.ts'
 import type { Claim, ClaimRequest, Store, TokenRequest } from './store.ts'
 
 /*
@@ -27,8 +27,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const leases = new Map<string, Lease>()
   /** In order of completion. */
   const done = new Map<string, Done>()
-  /** When each is full again; in order of use. */
-  const buckets = new Map<string, number>()
+  /** In order of use. */
+  const buckets = new Map<string, Bucket>()
   /** In the order they were made. */
   const values = new Map<string, { readonly value: string; readonly untilMs: number }>()
 
@@ -62,9 +62,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   }
 
   const takeOne = (request: TokenRequest, nowMs: number): { atMs: readonly number[]; nextAtMs: number } => {
-    const { fullAtMs, atMs, nextAtMs } = takeTokens(buckets.get(request.key) ?? null, request, nowMs)
+    const { bucket, atMs, nextAtMs } = takeTokens(buckets.get(request.key) ?? null, request, nowMs)
     buckets.delete(request.key)
-    buckets.set(request.key, fullAtMs)
+    buckets.set(request.key, bucket)
     return { atMs, nextAtMs }
   }
 
@@ -86,7 +86,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   return {
     async takeTokens(requests, nowMs) {
       const tokens = requests.map((request) => takeOne(request, nowMs))
-      bound(buckets, (fullAtMs) => fullAtMs <= nowMs)
+      bound(buckets, ({ fullAtMs }) => fullAtMs <= nowMs)
       return tokens
     },
     async remember(entries, nowMs, expiresAtMs) {

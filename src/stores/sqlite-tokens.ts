@@ -3,11 +3,11 @@
  * token is given twice. Commits are not synced: the tokens of the last second before a power cut are stale when the power is back.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { takeTokens } from '../pipeline/bucket.ts'
+import { type Bucket, takeTokens } from '../pipeline/bucket.ts'
 import { Purge, atomically, openFile } from './sqlite-file.ts'
 import type { TokenRequest, Tokens } from './store.ts'
 
-const BUCKETS = 'trunkline_buckets_1'
+const BUCKETS = 'trunkline_buckets_2'
 const VALUES = 'trunkline_values_1'
 /** Full buckets stay this long, so that the exact moment of the purge decides nothing between clocks that differ. */
 const PURGE_AFTER_MS = 60_000
@@ -26,12 +26,15 @@ export class SqliteTokens {
     this.#db = openFile(path, {
       busyTimeoutMs,
       synchronous: 'NORMAL',
-      tables: `CREATE TABLE IF NOT EXISTS ${BUCKETS} (key PRIMARY KEY NOT NULL, full_at_ms REAL NOT NULL) WITHOUT ROWID;
+      tables: `CREATE TABLE IF NOT EXISTS ${BUCKETS} (
+          key PRIMARY KEY NOT NULL, full_at_ms REAL NOT NULL, as_of_ms REAL NOT NULL, per_second REAL NOT NULL, burst REAL NOT NULL
+        ) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS ${VALUES} (key PRIMARY KEY NOT NULL, value TEXT NOT NULL, until_ms REAL NOT NULL) WITHOUT ROWID`,
     })
-    this.#look = this.#db.prepare(`SELECT full_at_ms FROM ${BUCKETS} WHERE key = ?`)
+    this.#look = this.#db.prepare(`SELECT full_at_ms, as_of_ms, per_second, burst FROM ${BUCKETS} WHERE key = ?`)
     this.#set = this.#db.prepare(
-      `INSERT INTO ${BUCKETS} (key, full_at_ms) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET full_at_ms = excluded.full_at_ms`,
+      `INSERT INTO ${BUCKETS} (key, full_at_ms, as_of_ms, per_second, burst) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
+       SET full_at_ms = excluded.full_at_ms, as_of_ms = excluded.as_of_ms, per_second = excluded.per_second, burst = excluded.burst`,
     )
     this.#value = this.#db.prepare(`SELECT value FROM ${VALUES} WHERE key = ? AND until_ms > ?`)
     this.#remember = this.#db.prepare(
@@ -47,9 +50,12 @@ export class SqliteTokens {
     return atomically(this.#db, () => {
       this.#fullBuckets.slice(Math.max(PURGE_AT_LEAST, 2 * requests.length), nowMs - PURGE_AFTER_MS)
       return requests.map((request) => {
-        const row = this.#look.get(request.key) as { full_at_ms: number } | undefined
-        const { fullAtMs, atMs, nextAtMs } = takeTokens(row?.full_at_ms ?? null, request, nowMs)
-        if (atMs.length > 0 || request.restart === true) this.#set.run(request.key, fullAtMs)
+        const row = this.#look.get(request.key) as Row | undefined
+        const known = row === undefined ? null : bucketOf(row)
+        const { bucket, atMs, nextAtMs } = takeTokens(known, request, nowMs)
+        // Also where nothing was given: what a step of the clock or another rate made of it is to be found the next time.
+        if (atMs.length > 0 || bucket.fullAtMs !== known?.fullAtMs)
+          this.#set.run(request.key, bucket.fullAtMs, bucket.asOfMs, bucket.perSecond, bucket.burst)
         return { atMs, nextAtMs }
       })
     })
@@ -77,4 +83,10 @@ export class SqliteTokens {
   close(): void {
     if (this.#db.isOpen) this.#db.close()
   }
+}
+
+type Row = { readonly full_at_ms: number; readonly as_of_ms: number; readonly per_second: number; readonly burst: number }
+
+function bucketOf(row: Row): Bucket {
+  return { fullAtMs: row.full_at_ms, asOfMs: row.as_of_ms, perSecond: row.per_second, burst: row.burst }
 }

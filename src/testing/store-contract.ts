@@ -177,8 +177,8 @@ export function storeContract(name: string, harness: StoreHarness): void {
       )
     })
 
-    const take = async (store: Store, tokens: number, nowMs: number, more: { ahead?: boolean; restart?: boolean; key?: string } = {}) =>
-      (await store.takeTokens([{ key: 'k', perSecond: 5, burst: 3, tokens, ahead: false, booked: true, ...more }], nowMs))[0]
+    const take = async (store: Store, tokens: number, nowMs: number, more: { ahead?: boolean; perSecond?: number; key?: string } = {}) =>
+      (await store.takeTokens([{ key: 'k', perSecond: 5, burst: 3, tokens, ahead: false, ...more }], nowMs))[0]
 
     test('a bucket gives its burst, then a token an interval, and says when the next is there', async () => {
       const store = await open()
@@ -194,12 +194,24 @@ export function storeContract(name: string, harness: StoreHarness): void {
       assert.deepEqual((await take(store, 5, NOW, { ahead: true }))?.atMs, [NOW, NOW, NOW, NOW + 200, NOW + 400])
       assert.deepEqual((await take(store, 1, NOW + 10, { ahead: true }))?.atMs, [NOW + 600])
       assert.deepEqual(await take(store, 1, NOW + 300), { atMs: [], nextAtMs: NOW + 800 })
-      assert.deepEqual((await take(store, 1, NOW + 300, { ahead: true, restart: true }))?.atMs, [NOW + 500], 'begun again, empty')
+      const slower = (await take(store, 2, NOW + 300, { ahead: true, perSecond: 2 }))?.atMs
+      assert.deepEqual(slower, [NOW + 800, NOW + 1_300], 'another rate begins with an empty bucket')
+      assert.deepEqual((await take(store, 1, NOW + 400, { ahead: true, perSecond: 2 }))?.atMs, [NOW + 1_800])
+    })
+
+    test('a clock that was set back closes no bucket until it is where it was', async () => {
+      const store = await open()
+      assert.equal((await take(store, 9, NOW))?.atMs.length, 3)
+      const back = NOW - 3_600_000
+      assert.deepEqual(await take(store, 1, back), { atMs: [], nextAtMs: back + 200 })
+      assert.deepEqual((await take(store, 9, back + 450))?.atMs, [back + 450, back + 450])
+      assert.equal((await take(store, 9, back + 450, { key: 'booked', ahead: true }))?.atMs.at(-1), back + 1_650)
+      assert.deepEqual((await take(store, 1, back - 86_400_000, { key: 'booked', ahead: true }))?.atMs, [back - 86_400_000 + 1_400])
     })
 
     test('buckets are one by one, also within a call', async () => {
       const store = await open()
-      const request = { perSecond: 1, burst: 1, tokens: 1, ahead: false, booked: true }
+      const request = { perSecond: 1, burst: 1, tokens: 1, ahead: false }
       const keys = ['a', 'b', 'a', 'ü\u0000"', 'a'.repeat(400)]
       const taken = await store.takeTokens(
         keys.map((key) => ({ ...request, key })),
