@@ -45,12 +45,15 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
     limit: config.limit !== null,
     order: config.order !== null,
   }
-  ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
+  const revised = ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
   const beside = besideOf(config, rooms)
   const document = beside === null ? toDocument : (event: Event): Uint8Array => toDocument(event, beside(event))
   const sink = createSink(config.sink, { clock, document, beside: beside ?? (() => NOTHING), name, version: VERSION, warn, output })
   const shaping = shapingOf(config, validation.stage, { store: () => rooms.limits(), clock, leaseMs: 0, warn })
-  return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
+  const route = new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
+  // What waits because of another limit does not wait for its time.
+  if (revised) route.limitChanged(null)
+  return route
 }
 
 const NOTHING: Beside = {}

@@ -29,6 +29,7 @@ export function shapingOf(config: RouteConfig, validation: Stage, limits: LimitR
           limitStage({
             limit,
             name,
+            dedupe,
             topics: limit.topics === null ? null : compileTopics(limit.topics, KNOWN_TOPICS),
             ...limits,
             store: limits.store(),

@@ -16,6 +16,8 @@ export type Demand = {
   readonly ahead: boolean
   /** Whether more of the key are likely to come. */
   readonly more: boolean
+  /** All that was booked of the key before this instant is booked again. */
+  readonly givenBackAtMs?: number
 }
 
 type Lease = {
@@ -26,12 +28,15 @@ type Lease = {
   /** Of the future, each good at its time. */
   booked: number[]
   emptyUntilMs: number
+  givenBackAtMs: number
   /** Demand in this second and the one before. */
   sinceMs: number
   demand: number
   demandBefore: number
 }
 
+/** Who comes back from a hold later than this after the time of its token books another. */
+export const GRACE_MS = 1_000
 const SECOND_MS = 1_000
 const MAX_LEASES = 50_000
 
@@ -56,14 +61,15 @@ export class Leases {
     const asked: { readonly at: number; readonly lease: Lease; readonly missing: number; readonly request: TokenRequest }[] = []
     for (const [at, demand] of demands.entries()) {
       const lease = this.#leaseOf(demand, nowMs)
-      if (lease.rate.perSecond !== demand.rate.perSecond || lease.rate.burst !== demand.rate.burst)
-        Object.assign(lease, { rate: demand.rate, tokens: 0, booked: [], emptyUntilMs: 0 })
+      const { rate, ahead, givenBackAtMs = 0 } = demand
+      if (lease.rate.perSecond !== rate.perSecond || lease.rate.burst !== rate.burst || givenBackAtMs > lease.givenBackAtMs)
+        Object.assign(lease, { rate, tokens: 0, booked: [], emptyUntilMs: 0, givenBackAtMs })
       this.#fromLease(lease, demand, nowMs, taken[at]!)
       const missing = demand.tokens - taken[at]!.length
-      if (missing === 0 || (!demand.ahead && nowMs < lease.emptyUntilMs)) continue
+      if (missing === 0 || (!ahead && nowMs < lease.emptyUntilMs)) continue
       const { perSecond, burst, leaseMs } = sharedRate(demand.rate, this.#leaseMs)
       const tokens = missing + (demand.more ? this.#lookAhead(lease, perSecond, leaseMs) : 0)
-      const request = { key: `${this.#name}|${demand.key}`, perSecond, burst, tokens, ahead: demand.ahead }
+      const request = { key: `${this.#name}|${demand.key}`, perSecond, burst, tokens, ahead, givenBackAtMs }
       asked.push({ at, lease, missing, request })
     }
     if (asked.length === 0) return taken
@@ -87,7 +93,7 @@ export class Leases {
   #leaseOf({ key, rate, tokens }: Demand, nowMs: number): Lease {
     let lease = this.#leases.get(key)
     if (lease === undefined) {
-      lease = { rate, tokens: 0, untilMs: 0, booked: [], emptyUntilMs: 0, sinceMs: nowMs, demand: 0, demandBefore: 0 }
+      lease = { rate, tokens: 0, untilMs: 0, booked: [], emptyUntilMs: 0, givenBackAtMs: 0, sinceMs: nowMs, demand: 0, demandBefore: 0 }
       this.#leases.set(key, lease)
     }
     if (nowMs - lease.sinceMs >= SECOND_MS) {

@@ -186,6 +186,19 @@ test('per conversation: conversations are counted, and each is kept or dropped w
   assert.deepEqual(seen, ['keep', 'drop limit.rate y', 'keep limit.sampled *', 'keep limit.sampled *', 'drop limit.rate y'])
 })
 
+test('per conversation: those that could not go in their time book another, each once, and the bound holds', async () => {
+  const of = (id: string): typeof a => eventOf({ conversationId: id })
+  const { clock, outcomes, resume } = rig({ per: 'conversation', perSecond: 1, burst: 1, overflow: 'delay' })
+  const ids = ['v', 'w', 'x', 'y', 'z']
+  const held = await outcomes(ids.map(of))
+  clock.nowMs += 60_000
+  const late = ids.slice(1).map((id, i) => ({ event: of(id), outcome: held[i + 1]! }))
+  assert.deepEqual(await resume(...late.slice(0, 2)), ['keep', 'limit.delayed * +1000'])
+  assert.deepEqual(await resume(late[1]!, late[2]!), ['limit.delayed * +1000', 'limit.delayed * +2000'], 'x waits for the time it has')
+  clock.nowMs += 1_000
+  assert.deepEqual(await resume(late[1]!), ['keep'])
+})
+
 const load = fc.record({
   overflow: fc.constantFrom('delay', 'drop', 'sample', 'latest'),
   perSecond: fc.double({ min: 0.5, max: 40, noNaN: true }),

@@ -16,7 +16,7 @@ import type { Store } from '../stores/store.ts'
 import { type Limited, classifier } from './classify.ts'
 import { conversationLimit } from './conversations.ts'
 import { bounded } from './key.ts'
-import { type Demand, Leases } from './leases.ts'
+import { type Demand, GRACE_MS, Leases } from './leases.ts'
 import type { LimitOverride } from './rates.ts'
 import { Recent } from './recent.ts'
 
@@ -30,6 +30,8 @@ export type LimitOptions = {
   readonly clock: Pick<Clock, 'nowMs'>
   /** How long tokens may be kept before they are used; 0 for the only process on its store. */
   readonly leaseMs: number
+  /** Whether known repetitions end behind the limit. */
+  readonly dedupe?: boolean
   /** Limits changed at run time. */
   readonly overrides?: () => readonly LimitOverride[]
   /** The priority of an event by our own map; null when nobody gave it one. Default: what the configuration says. */
@@ -37,7 +39,6 @@ export type LimitOptions = {
   readonly warn: (code: string, message: string) => void
 }
 
-const GRACE_MS = 1_000
 const RETRY_MS = 1_000
 const MAX_KEYS = 50_000
 
@@ -75,6 +76,8 @@ class KeyedLimit implements Stage {
       const verdict = event.redelivered ? KEEP : this.#classify(event, nowMs)
       outcomes[i] = verdict.type === 'limited' ? KEEP : verdict
       if (verdict.type !== 'limited') continue
+      // A repetition that ends behind the limit is not the latest of anything.
+      if (event.duplicateOf !== null && this.#o.limit.overflow === 'latest' && this.#o.dedupe === true) continue
       const demand = byKey.get(verdict.key)
       if (demand === undefined) byKey.set(verdict.key, { rate: verdict.rate, indexes: [i] })
       else demand.indexes.push(i)
@@ -87,31 +90,35 @@ class KeyedLimit implements Stage {
     const nowMs = this.#steady.nowMs()
     const outcomes: Outcome[] = held.map(() => KEEP)
     const again: number[] = []
-    const late = new Map<string, { readonly rate: Rate; readonly indexes: number[] }>()
+    const late = new Map<string, { readonly rate: Rate; readonly indexes: number[]; givenBackAtMs: number }>()
     for (const [i, { event, reason, dueAtMs, key }] of held.entries()) {
       if (reason === 'limit.unavailable') again.push(i)
       if (reason === 'limit.unavailable' || nowMs - this.#steady.ahead() - dueAtMs <= GRACE_MS) continue
       const verdict = this.#classify(event, nowMs)
       if (verdict.type !== 'limited') outcomes[i] = verdict
       else {
-        const demand = late.get(key ?? verdict.key) ?? { rate: verdict.rate, indexes: [] }
+        const demand = late.get(key ?? verdict.key) ?? { rate: verdict.rate, indexes: [], givenBackAtMs: 0 }
         demand.indexes.push(i)
+        demand.givenBackAtMs = Math.max(demand.givenBackAtMs, -dueAtMs)
         late.set(key ?? verdict.key, demand)
       }
     }
-    const demands = [...late].map(([key, { rate, indexes }]): Demand => ({
+    const demands = [...late].map(([key, { rate, indexes, givenBackAtMs }]): Demand => ({
       key,
       rate,
       tokens: indexes.length,
       ahead: true,
       more: false,
+      givenBackAtMs,
     }))
     const taken = await this.#take(demands, nowMs)
     for (const [k, [key, { indexes }]] of [...late].entries())
       for (const [n, i] of indexes.entries()) {
         const { reason, slot } = held[i]!
         const atMs = taken?.[k]?.[n] ?? null
-        if (atMs === null || atMs > nowMs) outcomes[i] = this.#until(reason, atMs ?? nowMs + RETRY_MS, key, slot)
+        if (atMs !== null && atMs <= nowMs) continue
+        if (atMs !== null && slot !== null) this.#slots.set(slot, atMs)
+        outcomes[i] = this.#until(reason, atMs ?? nowMs + RETRY_MS, key, slot)
       }
     if (again.length > 0) {
       const verdicts = await this.run(again.map((i) => held[i]!.event))
@@ -148,7 +155,8 @@ class KeyedLimit implements Stage {
       for (const [n, i] of indexes.entries()) {
         const at = atMs?.[n]
         if (atMs === null) outcomes[i] = this.#until('limit.unavailable', nowMs + RETRY_MS, key, null)
-        else if (at !== undefined && at <= nowMs) outcomes[i] = KEEP
+        else if (at !== undefined && at <= nowMs)
+          outcomes[i] = overflow === 'latest' ? { type: 'keep', slot: slotOf(events[i]!, key) } : KEEP
         else if (at !== undefined) outcomes[i] = this.#until('limit.delayed', at, key, null)
         else if (overflow === 'latest') into(slots, slotOf(events[i]!, key), i)
         else outcomes[i] = this.#overflow(key)

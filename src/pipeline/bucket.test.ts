@@ -61,6 +61,15 @@ test('a rate that changes begins with an empty bucket, and what was taken of the
   assert.equal(takeTokens(idle, { perSecond: 1, burst: 9, tokens: 9, ahead: false }, T + 60_000).atMs.length, 9, 'a full one stays full')
 })
 
+test('tokens of the future that were given back count no more, once for all who give back', () => {
+  const rate = { perSecond: 1, burst: 2 }
+  const first = takeTokens(null, { ...rate, tokens: 100, ahead: true }, T)
+  const again = takeTokens(first.bucket, { ...rate, tokens: 2, ahead: true, givenBackAtMs: T + 5 }, T + 10)
+  assert.deepEqual(again.atMs, [T + 1_010, T + 2_010], 'from an empty bucket on')
+  const later = takeTokens(again.bucket, { ...rate, tokens: 1, ahead: true, givenBackAtMs: T + 5 }, T + 20)
+  assert.deepEqual(later.atMs, [T + 3_010], 'those that are booked again stay')
+})
+
 test('steady time goes on where the clock went back', () => {
   let nowMs = T
   const steady = steadyClock({ nowMs: () => nowMs })

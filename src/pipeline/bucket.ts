@@ -4,13 +4,15 @@
  */
 export type Rate = { readonly perSecond: number; readonly burst: number }
 
-/** What has to be remembered of a bucket: when it is full again, and when and at which rate that was so. */
-export type Bucket = Rate & { readonly fullAtMs: number; readonly asOfMs: number }
+/** What has to be remembered of a bucket: when it is full again, when and at which rate that was so, and when it was emptied last. */
+export type Bucket = Rate & { readonly fullAtMs: number; readonly asOfMs: number; readonly emptiedAtMs: number }
 
 export type TakeRequest = Rate & {
   readonly tokens: number
   /** Whether tokens of the future may be taken now; they are good at their time. */
   readonly ahead: boolean
+  /** Whoever had tokens of the future before this instant has given them back: they count no more. */
+  readonly givenBackAtMs?: number
 }
 
 export type Taken = {
@@ -29,7 +31,8 @@ export function takeTokens(bucket: Bucket | null, request: TakeRequest, nowMs: n
   const { tokens, ahead, perSecond, burst } = request
   const intervalMs = 1_000 / perSecond
   const slackMs = (burst - 1) * intervalMs
-  let full = bucket === null ? -Infinity : fullAtMs(bucket, request, nowMs)
+  const before = bucket === null ? null : brought(bucket, request, nowMs)
+  let full = before?.fullAtMs ?? -Infinity
   const atMs: number[] = []
   const earliest = (): number => Math.max(nowMs, Math.ceil(full - slackMs))
   for (let n = 0; n < tokens; n++) {
@@ -38,15 +41,18 @@ export function takeTokens(bucket: Bucket | null, request: TakeRequest, nowMs: n
     full = Math.max(at, full) + intervalMs
     atMs.push(at)
   }
-  return { bucket: { fullAtMs: full, asOfMs: nowMs, perSecond, burst }, atMs, nextAtMs: earliest() }
+  return { bucket: { fullAtMs: full, asOfMs: nowMs, emptiedAtMs: before?.emptiedAtMs ?? 0, perSecond, burst }, atMs, nextAtMs: earliest() }
 }
 
-function fullAtMs(bucket: Bucket, { perSecond, burst }: Rate, nowMs: number): number {
-  const backMs = bucket.asOfMs - nowMs
+/** The bucket as it is now, at the rate of now. */
+function brought(bucket: Bucket, { perSecond, burst, givenBackAtMs = 0 }: TakeRequest, nowMs: number): Bucket {
+  const backMs = bucket.asOfMs - nowMs > STEP_MS ? bucket.asOfMs - nowMs : 0
   // The clock was set back, and what it was told of the future goes back with it.
-  const full = backMs > STEP_MS ? bucket.fullAtMs - backMs : bucket.fullAtMs
-  if (perSecond === bucket.perSecond && burst === bucket.burst) return full
-  // The rate has changed. What is missing in the bucket is missing still, but what was taken of the future counts no more.
-  const missing = Math.min(burst, ((full - nowMs) * bucket.perSecond) / 1_000)
-  return nowMs + (missing * 1_000) / perSecond
+  const fullAtMs = bucket.fullAtMs - backMs
+  const emptiedAtMs = Math.max(0, bucket.emptiedAtMs - backMs)
+  const empties = givenBackAtMs > emptiedAtMs
+  if (!empties && perSecond === bucket.perSecond && burst === bucket.burst) return { ...bucket, fullAtMs, emptiedAtMs }
+  // What is missing in the bucket is missing still, but what was taken of the future counts no more.
+  const missing = Math.min(burst, ((fullAtMs - nowMs) * bucket.perSecond) / 1_000)
+  return { ...bucket, fullAtMs: nowMs + (missing * 1_000) / perSecond, emptiedAtMs: empties ? givenBackAtMs : emptiedAtMs }
 }

@@ -8,8 +8,8 @@ export type Note = { readonly reason: string; readonly key: string | null; reado
  * index, and exactly one place per host turns outcomes into acks, batchItemFailures or dead letters.
  */
 export type Outcome =
-  /** Go on to the next stage; after the last stage: delivered. */
-  | { readonly type: 'keep'; readonly note?: Note }
+  /** Go on to the next stage; after the last stage: delivered. With a `slot` it goes in place of an older one that holds it. */
+  | { readonly type: 'keep'; readonly note?: Note; readonly slot?: string }
   /**
    * End here on purpose. `reason` is a code of the closed list in docs/reference/errors.md; `key` says what the drop is counted by;
    * `by` is the id of the event that took its place.
@@ -56,6 +56,7 @@ export type Stage = {
 export type Resumed = {
   readonly event: Event
   readonly reason: string
+  /** Below zero: it was called before its time, at this instant (`-dueAtMs`), because what the stage promised holds no more. */
   readonly dueAtMs: number
   readonly key: string | null
   readonly slot: string | null

@@ -12,8 +12,8 @@ import { KEEP, type Note, type Outcome, type Resumed, type Stage, retry } from '
 
 export const STAGES = ['match', 'limit', 'validate', 'dedupe', 'order', 'deliver'] as const
 
-/** What became of one event, and the name of the stage that decided it. */
-export type Verdict = { readonly stage: string; readonly outcome: Outcome; readonly note?: Note }
+/** What became of one event, the name of the stage that decided it, and what the stages before had to say. */
+export type Verdict = { readonly stage: string; readonly outcome: Outcome; readonly note?: Note; readonly slot?: string }
 
 /**
  * Runs events through stages. A stage that throws fails only the events it was given: an unknown error is `retry`,
@@ -68,13 +68,20 @@ async function runFrom(
     const kept: number[] = []
     for (const [k, i] of live.entries()) {
       const outcome = outcomes[k] ?? retry('pipeline.no_outcome', `stage ${stage.name} answered too few outcomes`)
-      const note = outcome.type === 'keep' ? (outcome.note ?? verdicts[i]?.note) : undefined
-      verdicts[i] = note === undefined ? { stage: stage.name, outcome } : { stage: stage.name, outcome, note }
+      verdicts[i] = after(verdicts[i], stage.name, outcome)
       if (outcome.type === 'keep') kept.push(i)
     }
     live = kept
   }
   return verdicts
+}
+
+function after(before: Verdict | undefined, stage: string, outcome: Outcome): Verdict {
+  if (outcome.type !== 'keep') return { stage, outcome }
+  const note = outcome.note ?? before?.note
+  const slot = outcome.slot ?? before?.slot
+  if (note === undefined && slot === undefined) return { stage, outcome }
+  return { stage, outcome, ...(note === undefined ? {} : { note }), ...(slot === undefined ? {} : { slot }) }
 }
 
 async function runOne(

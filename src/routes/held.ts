@@ -149,12 +149,13 @@ export class Held {
   }
 
   /** Makes what a stage holds due at once, of one key or of all: the stage will say anew how long it waits. */
-  hurry(stage: string, key: string | null): void {
+  hurry(stage: string, key: string | null, nowMs: number): void {
+    const dueAtMs = -nowMs
     const isMeant = (row: HeldRow): boolean => row.stage === stage && (key === null || row.key === key)
-    for (const row of this.#put.values()) if (isMeant(row)) this.#put.set(row.seq, { ...row, dueAtMs: 0 })
-    const sql = 'UPDATE held SET due_at_ms = 0 WHERE route = ? AND stage = ?'
-    if (key === null) this.#ledger.run(sql, this.#route, stage)
-    else this.#ledger.run(`${sql} AND key = ?`, this.#route, stage, key)
+    for (const row of this.#put.values()) if (isMeant(row)) this.#put.set(row.seq, { ...row, dueAtMs })
+    const sql = 'UPDATE held SET due_at_ms = ? WHERE route = ? AND stage = ?'
+    if (key === null) this.#ledger.run(sql, dueAtMs, this.#route, stage)
+    else this.#ledger.run(`${sql} AND key = ?`, dueAtMs, this.#route, stage, key)
     this.#due = new DueQueue()
     this.#horizon = { dueAtMs: -Infinity, seq: -1 }
   }

@@ -25,23 +25,60 @@ export function hold(
   const { reason, untilMs, key = null, slot = null } = outcome
   const atMs = event.occurredAtMs ?? event.receivedAtMs
   const again = held.isTaken(seq)
-  const other = slot === null ? null : held.inSlot(slot)
   let dueAtMs = untilMs
-  if (other !== null && other.seq !== seq && !held.isTaken(other.seq)) {
-    if (isOlder({ atMs, seq }, other)) {
-      const by = eventId(logIdOf(event.id), other.seq)
-      settlement.dropped(job, drop(SUPERSEDED, key, by), stage, nowMs)
-      if (again) held.remove(seq)
-      progress.done(seq)
+  if (slot !== null) {
+    const other = rival(held, slot, seq)
+    if (other !== null && isOlder({ atMs, seq }, other)) {
+      supersededBy(other, { held, progress, settlement }, job, key, stage, nowMs)
       return
     }
-    dueAtMs = Math.min(dueAtMs, other.dueAtMs)
-    settlement.superseded(other, SUPERSEDED, event.id, nowMs)
-    held.remove(other.seq)
+    if (other !== null) {
+      dueAtMs = Math.min(dueAtMs, other.dueAtMs)
+      settlement.superseded(other, SUPERSEDED, event.id, nowMs)
+      held.remove(other.seq)
+    }
   }
   // Told once: of one that is held again for the same the first time is on record.
   if (!again || held.get(seq)?.reason !== reason) settlement.heldBack(job, outcome, stage, nowMs)
   held.put({ seq, stage, reason, key, dueAtMs, atMs, tie: 0, slot, stored: false })
+  progress.done(seq)
+}
+
+/**
+ * An event may go on at once, and another of its slot waits: the newer of the two goes, the other ends as superseded. Answers whether
+ * it is the one that goes.
+ */
+export function goInSlot(rooms: HoldingRooms, job: Job, slot: string, stage: string, nowMs: number): boolean {
+  const { held, settlement } = rooms
+  const other = held.size === 0 ? null : rival(held, slot, job.seq)
+  if (other === null) return true
+  const { event, seq } = job
+  if (isOlder({ atMs: event.occurredAtMs ?? event.receivedAtMs, seq }, other)) {
+    supersededBy(other, rooms, job, other.key, stage, nowMs)
+    return false
+  }
+  settlement.superseded(other, SUPERSEDED, event.id, nowMs)
+  held.remove(other.seq)
+  return true
+}
+
+/** Another event that holds the slot, and is not on its way already. */
+function rival(held: Held, slot: string, seq: number): HeldRow | null {
+  const other = held.inSlot(slot)
+  return other === null || other.seq === seq || held.isTaken(other.seq) ? null : other
+}
+
+function supersededBy(
+  other: HeldRow,
+  { held, progress, settlement }: HoldingRooms,
+  job: Job,
+  key: string | null,
+  stage: string,
+  nowMs: number,
+): void {
+  const { seq, event } = job
+  settlement.dropped(job, drop(SUPERSEDED, key, eventId(logIdOf(event.id), other.seq)), stage, nowMs)
+  if (held.isTaken(seq)) held.remove(seq)
   progress.done(seq)
 }
 

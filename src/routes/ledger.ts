@@ -219,11 +219,11 @@ export class Ledger {
 
   /**
    * Records the definition of a route in force from `fromSeq` on, when it differs from the last one. What the route has
-   * settled or parked above its watermark by now met the definition before it.
+   * settled or parked above its watermark by now met the definition before it. Answers whether it has had another one before.
    */
-  revise(route: string, fromSeq: number, revision: string, definition: string, atMs: number): void {
+  revise(route: string, fromSeq: number, revision: string, definition: string, atMs: number): boolean {
     const last = this.get('SELECT revision FROM revisions WHERE route = ? ORDER BY id DESC LIMIT 1', route)
-    if (last !== undefined && String(last['revision']) === revision) return
+    if (last !== undefined && String(last['revision']) === revision) return false
     const above = this.get('SELECT above FROM routes WHERE name = ?', route)?.['above'] ?? '[]'
     this.run(
       'INSERT INTO revisions (route, from_seq, revision, definition, at_ms, settled_above) VALUES (?, ?, ?, ?, ?, ?)',
@@ -234,6 +234,13 @@ export class Ledger {
       atMs,
       String(above),
     )
+    return last !== undefined
+  }
+
+  /** When something was written down last, by the clock of then; null when nothing was. */
+  get lastAtMs(): number | null {
+    const atMs = this.get('SELECT at_ms FROM history ORDER BY id DESC LIMIT 1')?.['at_ms']
+    return typeof atMs === 'number' ? atMs : null
   }
 
   /** The definition of a route in force when it met `seq`. */

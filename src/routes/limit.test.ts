@@ -9,6 +9,7 @@ import { limitStage } from '../limit/limit.ts'
 import { KEEP, type Stage, dead, retry } from '../pipeline/outcome.ts'
 import { redrive } from '../recovery/dead-letters.ts'
 import { sqliteStore } from '../stores/sqlite.ts'
+import type { Event } from '../event/event.ts'
 import { eventOf } from '../testing/event-of.ts'
 import { limitConfig } from '../testing/limit-rig.ts'
 import { breaksLaw } from '../testing/rate-law.ts'
@@ -22,6 +23,7 @@ function limit(at: World, path: string, more: Partial<LimitConfig>, overrides: (
     limit: limitConfig(more),
     topics: null,
     name: 'crm',
+    dedupe: true,
     store,
     clock: at.clock,
     leaseMs: 0,
@@ -127,6 +129,140 @@ test('after a long stop what was due is let go at the rate, not all at once', as
   await at.clock.until('all', () => route.status().counts['delivered'] === 100)
   assert.equal(breaksLaw(times, { perSecond: 5, burst: 5 }), null)
   second.crash()
+})
+
+test('the bound of another configuration holds for what has waited since before it, and nobody waits for what it does not ask for', async () => {
+  for (const [before, after, delivered] of [
+    [200, 1, 11],
+    [1, 200, 500],
+  ] as const) {
+    const at = world()
+    at.log.append(someEvents(500, { queueId: 'q' }))
+    const path = join(tempDir(), 'limits.db')
+    const first = new Life(at)
+    await first.route(
+      new ScriptedSink({}),
+      { limit: limitConfig({ perSecond: before }) },
+      {
+        shaping: [limit(at, path, { perSecond: before, burst: 1, overflow: 'delay' })],
+      },
+    )
+    await turns(60)
+    first.crash()
+    const times: number[] = []
+    const second = new Life(at)
+    const sink = new ScriptedSink({ deliver: (events) => events.map(() => (times.push(at.clock.nowMs()), KEEP)) })
+    const route = await second.route(
+      sink,
+      { limit: limitConfig({ perSecond: after }) },
+      {
+        shaping: [limit(at, path, { perSecond: after, burst: 1, overflow: 'delay' })],
+      },
+    )
+    await at.clock.advance(11_000)
+    assert.equal(route.status().counts['delivered'], delivered + (after === 1 ? 1 : 0))
+    assert.equal(breaksLaw(times, { perSecond: after, burst: 1 }), null)
+    second.crash()
+  }
+})
+
+test('what was promised by a clock that has been set back since does not wait until the clock is there again', async () => {
+  const ahead = world()
+  ahead.log.append(someEvents(5, { queueId: 'q' }))
+  await ahead.clock.advance(365 * 86_400_000)
+  const path = join(tempDir(), 'limits.db')
+  const first = new Life(ahead)
+  await first.route(new ScriptedSink({}), {}, { shaping: [limit(ahead, path, { perSecond: 1, burst: 1, overflow: 'delay' })] })
+  await turns(60)
+  first.crash()
+  const at = { ...ahead, clock: world().clock }
+  const second = new Life(at)
+  const sink = new ScriptedSink({})
+  await second.route(sink, {}, { shaping: [limit(at, path, { perSecond: 1, burst: 1, overflow: 'delay' })] })
+  await at.clock.advance(60_000)
+  assert.equal(sink.delivered.length, 4, 'the fifth went before')
+  second.crash()
+})
+
+test('latest: a repetition of the newest takes nothing from it, and what is overdue is not delivered behind a newer one', async () => {
+  const at = world()
+  const of = (n: number, user = 'u'): Event => eventOf({ queueId: 'q', entity: { kind: 'user', id: user }, occurredAtMs: 1_000 * n }, n)
+  const sink = new ScriptedSink({})
+  const life = new Life(at)
+  const stage = limit(at, join(tempDir(), 'limits.db'), { perSecond: 1, burst: 1, overflow: 'latest' })
+  const route = await life.route(sink, {}, { shaping: [stage] })
+  const times = (): (number | null)[] => sink.delivered.map((e) => e.occurredAtMs)
+  at.log.append([of(1), of(2), of(2)], [null, null, 2])
+  route.wake()
+  await at.clock.advance(1_500)
+  assert.deepEqual(times(), [1_000, 2_000])
+  assert.equal(route.status().counts['duplicate'], 1)
+
+  at.log.append([of(3), of(4)])
+  route.wake()
+  await turns(40)
+  route.paused = true
+  at.log.append([of(5)])
+  await at.clock.advance(10_000)
+  route.paused = false
+  await at.clock.advance(10_000)
+  assert.deepEqual(times().slice(2).toSorted((x, y) => (x ?? 0) - (y ?? 0)), times().slice(2), 'never an older one behind a newer one')
+  assert.equal(times().at(-1), 5_000)
+  life.crash()
+})
+
+test('property: latest ends with the newest of each entity, and never delivers an older one behind it', async () => {
+  const step = fc.record({
+    events: fc.array(fc.record({ entity: fc.nat(2), again: fc.boolean() }), { maxLength: 6 }),
+    gapMs: fc.constantFrom(0, 0, 100, 700, 4_000),
+    pause: fc.boolean(),
+    crash: fc.boolean(),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+      const at = world()
+      const path = join(tempDir(), 'limits.db')
+      const stage = (): Stage => limit(at, path, { perSecond: 2, burst: 1, overflow: 'latest' })
+      const delivered: Event[] = []
+      const sink = (life: Life): ScriptedSink =>
+        new ScriptedSink({ maxBatch: 3, deliver: (events) => events.map((event) => (life.dead || delivered.push(event), KEEP)) })
+      let life = new Life(at)
+      let route = await life.route(sink(life), {}, { shaping: [stage()] })
+      const newest = new Map<string, { readonly event: Event; readonly seq: number }>()
+      for (const [n, { events, gapMs, pause, crash }] of steps.entries()) {
+        for (const [k, { entity, again }] of events.entries()) {
+          const id = `u-${entity}`
+          const known = newest.get(id)
+          if (again && known !== undefined) at.log.append([known.event], [known.seq])
+          else {
+            const event = eventOf({ queueId: 'q', entity: { kind: 'user', id }, occurredAtMs: 1_000 * n + k }, n * 10 + k)
+            newest.set(id, { event, seq: at.log.append([event]) })
+          }
+        }
+        if (crash) {
+          life.crash()
+          life = new Life(at)
+          route = await life.route(sink(life), {}, { shaping: [stage()] })
+        }
+        route.paused = pause
+        route.wake()
+        await at.clock.advance(gapMs)
+      }
+      route.paused = false
+      await at.clock.advance(60_000)
+      assert.equal(route.status().held, 0)
+      for (const [id, { event }] of newest) {
+        const times = delivered.filter((one) => one.entity?.id === id).map((one) => one.occurredAtMs ?? 0)
+        assert.equal(times.at(-1), event.occurredAtMs, `the newest of ${id}`)
+        assert.deepEqual(
+          times.toSorted((a, b) => a - b),
+          times,
+        )
+      }
+      life.crash()
+    }),
+    { numRuns: 60 },
+  )
 })
 
 test('property: crash at any commit: the bound holds over all lives, and every event ends once', async () => {

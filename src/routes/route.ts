@@ -112,6 +112,7 @@ export class Route {
       ordering: this.#ordering,
       settlement: this.#settlement,
       settle: (job, outcome, stage) => this.#settle(job, outcome, stage),
+      lastAtMs: ledger.lastAtMs,
       signal: this.#abort.signal,
     })
     // Retention has taken what this route had not settled: it was not configured meanwhile.
@@ -205,9 +206,9 @@ export class Route {
     this.wake()
   }
 
-  /** A limit has changed at run time, of one key or (null) of all: what waits because of it books anew. */
+  /** A limit has changed, of one key or (null) of all: what waits because of it books anew. */
   limitChanged(key: string | null): void {
-    this.#held.hurry('limit', key)
+    this.#held.hurry('limit', key, this.#o.clock.nowMs())
     this.wake()
   }
 

@@ -10,6 +10,7 @@ import type { Clock } from '../pipeline/clock.ts'
 import { type Note, type Outcome, type Stage, dead, drop } from '../pipeline/outcome.ts'
 import { type Verdict, resumeStages, runStages } from '../pipeline/pipeline.ts'
 import type { Held, HeldRow } from './held.ts'
+import { goInSlot } from './holding.ts'
 import { Kept } from './kept.ts'
 import type { Pending } from './ledger.ts'
 import type { Ordering } from './ordering.ts'
@@ -32,6 +33,8 @@ export type SupplyOptions = {
   readonly settlement: Settlement
   /** Told of a shaping stage that says neither keep nor drop. */
   readonly settle: (job: Job, outcome: Outcome, stage: string) => void
+  /** When the route wrote something down last; null when never. */
+  readonly lastAtMs: number | null
   readonly signal: AbortSignal
 }
 
@@ -54,6 +57,8 @@ const MAX_PARKED = 10_000
 const READ_BYTES = 2 * 1024 * 1024
 /** Held events that are taken up at once. */
 const HELD_BATCH = 256
+/** A clock that is back by less was only read in another order. */
+const STEP_BACK_MS = 10_000
 const LATE: Note = { reason: 'order.late', key: null, mark: 'order.late' }
 
 export class Supply {
@@ -64,9 +69,11 @@ export class Supply {
   /** Records are being read: what is parked and where the frontier stands must not be changed by others. */
   #reading = false
   #expireBelow = 0
+  #latestMs: number
 
   constructor(options: SupplyOptions) {
     this.#o = options
+    this.#latestMs = options.lastAtMs ?? -Infinity
   }
 
   /**
@@ -184,6 +191,7 @@ export class Supply {
     const { log, held, ordering, progress, shaping, settlement } = this.#o
     this.#heldLast = true
     const now = this.#o.clock.nowMs()
+    this.#watchClock(now)
     if (progress.frontier >= log.nextSeq) ordering.advance(now)
     const ready = ordering.takeReady(HELD_BATCH)
     const rows = held.due(now, HELD_BATCH)
@@ -230,8 +238,16 @@ export class Supply {
     return true
   }
 
+  /** Times that were promised by a clock which has been set back since may be far away: they are promised anew. */
+  #watchClock(nowMs: number): void {
+    if (nowMs < this.#latestMs - STEP_BACK_MS) this.#o.held.hurry('limit', null, nowMs)
+    else if (nowMs < this.#latestMs) return
+    this.#latestMs = nowMs
+  }
+
   /** What the shaping stages said of an event that was read or taken up. */
-  #proceed(job: Job, { stage, outcome, note }: Verdict, now: number): void {
+  #proceed(job: Job, { stage, outcome, note, slot }: Verdict, now: number): void {
+    if (outcome.type === 'keep' && slot !== undefined && !goInSlot(this.#o, job, slot, 'limit', now)) return
     if (outcome.type === 'keep') this.#enter(note === undefined ? job : { ...job, note, mark: note.mark }, now)
     else if (outcome.type === 'drop') {
       this.#o.settlement.dropped(job, outcome, stage, now)

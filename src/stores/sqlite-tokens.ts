@@ -27,14 +27,15 @@ export class SqliteTokens {
       busyTimeoutMs,
       synchronous: 'NORMAL',
       tables: `CREATE TABLE IF NOT EXISTS ${BUCKETS} (
-          key PRIMARY KEY NOT NULL, full_at_ms REAL NOT NULL, as_of_ms REAL NOT NULL, per_second REAL NOT NULL, burst REAL NOT NULL
+          key PRIMARY KEY NOT NULL, full_at_ms REAL NOT NULL, as_of_ms REAL NOT NULL, emptied_at_ms REAL NOT NULL, per_second REAL NOT NULL, burst REAL NOT NULL
         ) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS ${VALUES} (key PRIMARY KEY NOT NULL, value TEXT NOT NULL, until_ms REAL NOT NULL) WITHOUT ROWID`,
     })
-    this.#look = this.#db.prepare(`SELECT full_at_ms, as_of_ms, per_second, burst FROM ${BUCKETS} WHERE key = ?`)
+    this.#look = this.#db.prepare(`SELECT full_at_ms, as_of_ms, emptied_at_ms, per_second, burst FROM ${BUCKETS} WHERE key = ?`)
     this.#set = this.#db.prepare(
-      `INSERT INTO ${BUCKETS} (key, full_at_ms, as_of_ms, per_second, burst) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
-       SET full_at_ms = excluded.full_at_ms, as_of_ms = excluded.as_of_ms, per_second = excluded.per_second, burst = excluded.burst`,
+      `INSERT INTO ${BUCKETS} (key, full_at_ms, as_of_ms, emptied_at_ms, per_second, burst) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET full_at_ms = excluded.full_at_ms, as_of_ms = excluded.as_of_ms,
+       emptied_at_ms = excluded.emptied_at_ms, per_second = excluded.per_second, burst = excluded.burst`,
     )
     this.#value = this.#db.prepare(`SELECT value FROM ${VALUES} WHERE key = ? AND until_ms > ?`)
     this.#remember = this.#db.prepare(
@@ -55,7 +56,7 @@ export class SqliteTokens {
         const { bucket, atMs, nextAtMs } = takeTokens(known, request, nowMs)
         // Also where nothing was given: what a step of the clock or another rate made of it is to be found the next time.
         if (atMs.length > 0 || bucket.fullAtMs !== known?.fullAtMs)
-          this.#set.run(request.key, bucket.fullAtMs, bucket.asOfMs, bucket.perSecond, bucket.burst)
+          this.#set.run(request.key, bucket.fullAtMs, bucket.asOfMs, bucket.emptiedAtMs, bucket.perSecond, bucket.burst)
         return { atMs, nextAtMs }
       })
     })
@@ -85,8 +86,14 @@ export class SqliteTokens {
   }
 }
 
-type Row = { readonly full_at_ms: number; readonly as_of_ms: number; readonly per_second: number; readonly burst: number }
+type Row = {
+  readonly full_at_ms: number
+  readonly as_of_ms: number
+  readonly emptied_at_ms: number
+  readonly per_second: number
+  readonly burst: number
+}
 
 function bucketOf(row: Row): Bucket {
-  return { fullAtMs: row.full_at_ms, asOfMs: row.as_of_ms, perSecond: row.per_second, burst: row.burst }
+  return { fullAtMs: row.full_at_ms, asOfMs: row.as_of_ms, emptiedAtMs: row.emptied_at_ms, perSecond: row.per_second, burst: row.burst }
 }

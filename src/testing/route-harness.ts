@@ -200,7 +200,7 @@ export class Life {
     this.ledger.createRoute(config.name, config.from === 'earliest' ? reader.firstSeq : reader.nextSeq)
     const { topics, patterns, dedupe, backfill, validate, limit, order } = config
     const definition: Definition = { topics, patterns, dedupe, backfill, validate, limit: limit !== null, order: order !== null }
-    this.ledger.revise(
+    const revised = this.ledger.revise(
       config.name,
       this.ledger.route(config.name)?.position ?? 0,
       routeRevision(config),
@@ -215,19 +215,19 @@ export class Life {
         backfill,
       }),
     )
-    if (config.dedupe) shaping.push(verdictDedupe)
     const route = new Route({
       config,
       ledger: this.ledger,
       log: reader,
       sink: this.#mortal(sink),
-      shaping: [...shaping, ...(more.shaping ?? [])],
+      shaping: [...shaping, ...(more.shaping ?? []), ...(config.dedupe ? [verdictDedupe] : [])],
       clock: this.#mortalClock(clock),
       random: seededRandom(more.seed ?? 1),
       warn: (code, message) => {
         if (!this.#dead) warnings.push(`${code}: ${message}`)
       },
     })
+    if (revised) route.limitChanged(null)
     this.routes.set(config.name, route)
     await route.start()
     return route
