@@ -206,8 +206,36 @@ test('latest: a repetition of the newest takes nothing from it, and what is over
   await at.clock.advance(10_000)
   route.paused = false
   await at.clock.advance(10_000)
-  assert.deepEqual(times().slice(2).toSorted((x, y) => (x ?? 0) - (y ?? 0)), times().slice(2), 'never an older one behind a newer one')
+  assert.deepEqual(
+    times()
+      .slice(2)
+      .toSorted((x, y) => (x ?? 0) - (y ?? 0)),
+    times().slice(2),
+    'never an older one behind a newer one',
+  )
   assert.equal(times().at(-1), 5_000)
+  life.crash()
+})
+
+test('latest: of more overdue ones than are taken up at once none is delivered behind a newer one that was read first', async () => {
+  const at = world()
+  const users = Array.from({ length: 700 }, (_, i) => `u-${i}`)
+  const of = (n: number): Event[] =>
+    users.map((id, i) => eventOf({ userId: id, entity: { kind: 'user', id }, occurredAtMs: 1_000 * n }, n * 1_000 + i))
+  const sink = new ScriptedSink({ maxBatch: 100 })
+  const life = new Life(at)
+  const stage = limit(at, join(tempDir(), 'limits.db'), { per: 'user', perSecond: 1, burst: 1, overflow: 'latest' })
+  const route = await life.route(sink, {}, { shaping: [stage] })
+  at.log.append([...of(1), ...of(2)])
+  route.wake()
+  await turns(300)
+  route.paused = true
+  await at.clock.advance(10_000)
+  at.log.append(of(3))
+  route.paused = false
+  await at.clock.until('all', () => route.status().held === 0 && route.status().lag === 0)
+  const stale = users.filter((id) => sink.delivered.filter((event) => event.userId === id).at(-1)?.occurredAtMs !== 3_000)
+  assert.deepEqual(stale, [])
   life.crash()
 })
 
