@@ -138,6 +138,7 @@ const WORDS = {
   pattern: 'event pattern',
   rates: 'object of rates',
   numbers: 'object of numbers',
+  serviceLevels: 'object of service levels',
   file: 'path',
   folder: 'path',
   group: 'object',

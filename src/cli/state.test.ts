@@ -57,7 +57,9 @@ test('state conversations ID: one conversation, in words; --json is what the ser
     endedAtMs: AT + 90_000,
     queueVisits: [{ queueId: 'q', outcome: 'ANSWERED', leftAtMs: AT + 4_200, waitMs: 4_200 }],
     agentLegs: [{ userId: 'u', state: 'TERMINATED', talkMs: 61_000, holdMs: 0, acwMs: 5_000 }],
+    wrapupCode: 'w',
     attributes: { 'a\nb': 'v\u202e' },
+    names: { q: { kind: 'queue', name: 'Sales\u0007' }, w: { kind: 'wrapupCode', name: 'Solved' } },
   }
   const service = await testService(t, () => ({ json: { asOfMs: AT, lagEvents: 0, conversation } }))
   const env = { TRUNKLINE_URL: service.url }
@@ -65,7 +67,8 @@ test('state conversations ID: one conversation, in words; --json is what the ser
   assert.deepEqual([code, err], [0, ''])
   assert.equal(service.asked[0]?.path, '/v1/conversations/c%201')
   assert.match(out, /handled, closed by customer\.end/)
-  assert.match(out, /queue +q {2}ANSWERED after 4\.2 s/)
+  assert.match(out, /wrap-up +Solved \(w\)\n/)
+  assert.match(out, /queue +Sales\\u0007 \(q\) {2}ANSWERED after 4\.2 s/)
   assert.match(out, /agent +u {2}TERMINATED: talk 1:01, hold 0\.0 s, acw 5\.0 s/)
   assert.match(out, /attribute a\\nb = v\\u202e/)
   const json = await run(['state', 'conversations', 'c 1', '--json'], { env })
@@ -74,6 +77,13 @@ test('state conversations ID: one conversation, in words; --json is what the ser
 
 test('state queues: an interval is counted back from now; a service level is a percentage, none is a dash', async (t) => {
   const interval = { entered: 5, answered: 3, abandoned: 1, serviceLevel: 0.756 }
+  const goals = {
+    targets: [
+      { mediaType: 'EMAIL', targetMs: 60_000 },
+      { mediaType: 'VOICE', targetMs: 20_000 },
+      { mediaType: null, targetMs: 20_000 },
+    ],
+  }
   const service = await testService(t, () => ({
     json: {
       asOfMs: AT,
@@ -81,8 +91,13 @@ test('state queues: an interval is counted back from now; a service level is a p
       fromMs: AT - 100,
       completeSinceMs: AT,
       queues: [
-        { queueId: 'q1', name: 'Sales', waiting: 2, longestWaitMs: 12_000, interacting: 1, interval },
+        { queueId: 'q1', name: 'Sales', waiting: 2, longestWaitMs: 12_000, interacting: 1, interval, goals },
         { queueId: 'q2', name: null, waiting: 0, longestWaitMs: null, interacting: 0, interval: { ...interval, serviceLevel: null } },
+      ],
+      limiterDrops: [
+        { queueId: 'q1', name: 'Sales', route: 'crm', reason: 'limit.rate', events: 12 },
+        { queueId: 'q9', name: null, route: 'crm', reason: 'limit.priority', events: 3 },
+        { queueId: null, name: null, route: 'talks', reason: 'limit.rate', events: 4 },
       ],
     },
   }))
@@ -91,7 +106,11 @@ test('state queues: an interval is counted back from now; a service level is a p
   })
   assert.equal(code, 0, err)
   assert.deepEqual(service.asked[0]?.query, { from: String(AT - 8 * 3_600_000), to: String(AT + 1), asOf: String(AT) })
-  assert.match(out, /Sales +2 +12\.0 s +1 +5 +3 +1 +76 %\nq2 +0 +- +0 +5 +3 +1 +-\n/)
+  assert.match(out, /Sales +2 +12\.0 s +1 +5 +3 +1 +76 % +20\/60 s\nq2 +0 +- +0 +5 +3 +1 +- +-\n/)
+  assert.match(
+    out,
+    /\n\ndropped by limits .*\nSales +crm +limit\.rate +12\nq9 +crm +limit\.priority +3\n\(not by queue\) +talks +limit\.rate +4\n$/,
+  )
   assert.match(err, /whole only from 2026-08-14T09:30:00\.000Z/)
   const bad = await run(['state', 'queues', '--interval', 'soon'], { env: { TRUNKLINE_URL: service.url } })
   assert.equal(bad.code, 2)

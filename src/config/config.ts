@@ -73,15 +73,20 @@ export type TrunklineConfig = {
         readonly horizonMs?: number | undefined
         /** How far ahead of its receipt an event may be dated to be part of the state. */
         readonly skewMs?: number | undefined
-        /** An answer counts as in time, for the service level, when the wait was no longer. */
+        /** An answer counts as in time, for the service level, when the wait was no longer; for queues of which neither `state.serviceLevels` nor Genesys Cloud says more. */
         readonly serviceTargetMs?: number | undefined
         /** Who gives up sooner than that does not count for the service level. */
         readonly shortAbandonMs?: number | undefined
+        /** Target and short-abandon threshold of single queues, by id or name, such as `{ Sales: { targetMs: 30000, shortAbandonMs: 5000 } }`. */
+        readonly serviceLevels?: Readonly<Record<string, ServiceLevelInput | undefined>> | undefined
       }
     | undefined
   /** The routes by name (`[a-z][a-z0-9-]{0,40}`); when absent, one route `out` writes every event to `<dataDir>/out`. */
   readonly routes?: Readonly<Record<string, RouteInput>> | undefined
 }
+
+/** Service level of one queue; what is left out is as for the others. */
+export type ServiceLevelInput = { readonly targetMs?: number | undefined; readonly shortAbandonMs?: number | undefined }
 
 /** One route as users write it. */
 export type RouteInput = {
@@ -266,6 +271,8 @@ export type Config = {
     readonly skewMs: number
     readonly serviceTargetMs: number
     readonly shortAbandonMs: number
+    /** By id or name of a queue. */
+    readonly serviceLevels: Readonly<Record<string, { readonly targetMs: number | null; readonly shortAbandonMs: number | null }>>
   }
   /** In the order of the file. */
   readonly routes: readonly RouteConfig[]

@@ -2,8 +2,8 @@
 
 /**
  * `folder` and `file` are paths made absolute; `secret` a text that may stand elsewhere; `headers` a record of texts; `pattern` an
- * event pattern; `policy` the record of what to do about drift; `rates` a record of rates by key, `numbers` one of numbers; `group`
- * an object that may be null; `routes` the record of routes.
+ * event pattern; `policy` the record of what to do about drift; `rates` a record of rates by key, `numbers` one of numbers,
+ * `serviceLevels` one of service levels by queue; `group` an object that may be null; `routes` the record of routes.
  */
 export type OptionType =
   | 'text'
@@ -19,6 +19,7 @@ export type OptionType =
   | 'policy'
   | 'rates'
   | 'numbers'
+  | 'serviceLevels'
   | 'folder'
   | 'file'
   | 'group'

@@ -40,7 +40,14 @@ const FULL = {
     reconcile: { everyMs: 60_003, silentMs: 60_004, maxPerRun: 17, agents: false },
   },
   schemas: { dir: 'schemas', policy: { '*': 'tag', 'v2.users.{id}.presence': { new_field: 'quarantine' } } },
-  state: { enabled: false, horizonMs: 60_002, skewMs: 12, serviceTargetMs: 13, shortAbandonMs: 14 },
+  state: {
+    enabled: false,
+    horizonMs: 60_002,
+    skewMs: 12,
+    serviceTargetMs: 13,
+    shortAbandonMs: 14,
+    serviceLevels: { Sales: { targetMs: 15, shortAbandonMs: 16 } },
+  },
   routes: {
     first: {
       topics: ['v2.users.{id}.presence'],
@@ -145,7 +152,9 @@ const RESOLVED: Omit<Config, 'origins'> = {
 
 test('the table has exactly the keys that the types have', () => {
   const written = new Set(
-    pathsOf(FULL).map((path) => path.replace(/^routes\.\w+/, 'routes.*').replace(/\.(headers|policy|match|limits|of)\..*$/, '.$1')),
+    pathsOf(FULL).map((path) =>
+      path.replace(/^routes\.\w+/, 'routes.*').replace(/\.(headers|policy|match|limits|of|serviceLevels)\..*$/, '.$1'),
+    ),
   )
   const tabled = OPTIONS.flatMap((option) =>
     option.path === null || option.type === 'group' || option.type === 'routes' ? [] : option.path,

@@ -286,7 +286,8 @@ export const OPTIONS: readonly Option[] = [
     type: 'integer',
     unit: 'ms',
     default: 20_000,
-    description: 'An answer counts as in time, for the service level, when the wait was no longer.',
+    description:
+      'An answer counts as in time, for the service level, when the wait was no longer; for queues of which neither `state.serviceLevels` nor Genesys Cloud says more.',
   },
   {
     path: 'state.shortAbandonMs',
@@ -294,6 +295,13 @@ export const OPTIONS: readonly Option[] = [
     unit: 'ms',
     default: 0,
     description: 'Who gives up sooner than that does not count for the service level.',
+  },
+  {
+    path: 'state.serviceLevels',
+    type: 'serviceLevels',
+    default: {},
+    description:
+      'Target and short-abandon threshold of single queues, by id or name, such as `{ Sales: { targetMs: 30000, shortAbandonMs: 5000 } }`.',
   },
   {
     path: 'routes',

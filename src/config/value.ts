@@ -5,6 +5,7 @@ import { type Accepted, describe, element, join, report, wrongType, type Place, 
 import { readEventPattern } from './patterns.ts'
 import { readPolicy } from './policy.ts'
 import { readSecret, shownUrl } from './secret.ts'
+import { readServiceLevels } from './service-levels.ts'
 
 /**
  * Reads one value as its option wants it. Nothing is converted in a configuration file (the text "4680" is no port);
@@ -23,6 +24,8 @@ export function readValue(option: Option, place: Place, reading: Reading): Accep
       return readRates(option, place, reading)
     case 'numbers':
       return readNumbers(option, place, reading)
+    case 'serviceLevels':
+      return readServiceLevels(option, place, reading)
     case 'boolean':
       return typeof value === 'boolean'
         ? { value }

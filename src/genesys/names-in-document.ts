@@ -34,6 +34,13 @@ export function namesBeside(event: Pick<Event, 'raw' | 'queueId' | 'userId'>, na
   return found.size === 0 ? null : Object.fromEntries(found)
 }
 
+/** The names of the ids in anything that has them in fields of these names, such as the state of a conversation. */
+export function namesOf(value: object, names: Names): DocumentNames {
+  const found = new Map<string, DocumentName>()
+  collect(value, names, found)
+  return Object.fromEntries(found)
+}
+
 /** Walks breadth first, so that what is near the top is found even in an event that is too large. */
 function collect(top: unknown, names: Names, found: Map<string, DocumentName>): void {
   let level: readonly unknown[] = [top]
@@ -82,7 +89,7 @@ const KINDS: Readonly<Record<NameKind, DirectoryKind>> = {
 
 /** Fields whose value is an id, in the bodies of Genesys. */
 const FIELDS: ReadonlyMap<string, NameKind> = new Map([
-  ...(['queueId', 'activeQueueIds', 'queue'] as const).map((name) => [name, 'queue'] as const),
+  ...(['queueId', 'activeQueueIds', 'queueIds', 'queue'] as const).map((name) => [name, 'queue'] as const),
   ...(
     [
       'userId',

@@ -30,6 +30,7 @@ import { gapsApi } from './gaps-api.ts'
 import { Genesys } from './genesys.ts'
 import { housekeep } from './housekeeping.ts'
 import { Intake } from './intake.ts'
+import { limiterDrops } from './limiter-drops.ts'
 import { LogFollower } from './log-follower.ts'
 import { metrics } from './metrics.ts'
 import { openRoute } from './open-route.ts'
@@ -41,9 +42,11 @@ import { reconcileApi } from './reconcile-api.ts'
 import { Reconciler } from './reconcile.ts'
 import { schemaApi } from './schema-api.ts'
 import { createHttpServer, listen } from './server.ts'
+import { GoalBook } from './service-goals.ts'
 import { halfHourOf, stateApi } from './state-api.ts'
 import { StateChanges } from './state-changes.ts'
 import { StateKeeper } from './state-keeper.ts'
+import { StateViews } from './state-views.ts'
 import { stats } from './stats.ts'
 import { Validation } from './validation.ts'
 import { VERSION } from './version.ts'
@@ -169,7 +172,12 @@ async function run(
   }
   warnOfLeftRoutes(ledger, routes, log, logger)
   const stopping = new AbortController()
-  const keeper = stateRows === null ? null : new StateKeeper({ config, rows: stateRows, log: log.events, nowMs: clock.nowMs, warn })
+  const goals = new GoalBook(config, genesys.directory)
+  const views = new StateViews(genesys.directory, goals)
+  const keeper =
+    stateRows === null
+      ? null
+      : new StateKeeper({ config, rows: stateRows, log: log.events, serviceLevel: goals.levelOf, nowMs: clock.nowMs, warn })
   const follower = new LogFollower({
     log: log.events,
     folds: [driftFold({ ledger, validation, log: log.events, warn }), ...(keeper === null ? [] : [keeper])],
@@ -188,7 +196,7 @@ async function run(
       ? null
       : {
           state: () => keeper.state,
-          changes: new StateChanges({ state: () => keeper.state, clock, intervalOf: halfHourOf, signal: stopping.signal }),
+          changes: new StateChanges({ state: () => keeper.state, views, clock, intervalOf: halfHourOf, signal: stopping.signal }),
           rebuild: () => keeper.rebuild(follower, stopping.signal),
         }
 
@@ -267,7 +275,13 @@ async function run(
     nowMs: clock.nowMs,
   })
   gapsApi(app, gaps, () => genesys.openGaps())
-  stateApi(app, { kept, lagEvents: () => follower.lagEvents, names: genesys.directory, nowMs: clock.nowMs })
+  stateApi(app, {
+    kept,
+    lagEvents: () => follower.lagEvents,
+    views,
+    limiterDrops: () => limiterDrops(config.routes, routes),
+    nowMs: clock.nowMs,
+  })
   schemaApi(app, {
     registry: validation.registry,
     problems: validation.problems,

@@ -1,13 +1,14 @@
 /** Conversations, agents and queues over HTTP, their changes, and `POST /v1/state/rebuild`. Shapes: docs/reference/http-api.md. */
 import type { Hono } from 'hono'
 import { TrunklineError } from '../errors.ts'
-import type { DirectoryKind, Names } from '../genesys/directory.ts'
 import type { Interval } from '../state/queue-state.ts'
 import type { State } from '../state/state.ts'
+import type { LimiterDrops } from './limiter-drops.ts'
 import { Params } from './params.ts'
 import { readObject } from './request-body.ts'
 import type { StateChanges } from './state-changes.ts'
 import type { Rebuilt } from './state-rebuild.ts'
+import type { StateViews } from './state-views.ts'
 
 export type StateApiOptions = {
   /** Null where `state.enabled` is false. */
@@ -17,8 +18,8 @@ export type StateApiOptions = {
     readonly rebuild: () => Promise<Rebuilt>
   } | null
   readonly lagEvents: () => number
-  /** Null when no OAuth client is configured. */
-  readonly names: Names | null
+  readonly views: StateViews
+  readonly limiterDrops: () => readonly LimiterDrops[]
   readonly nowMs: () => number
 }
 
@@ -40,7 +41,7 @@ export function stateApi(app: Hono, o: StateApiOptions): void {
     const asOfMs = params.instant('asOf') ?? o.nowMs()
     return { state: kept().state(), asOfMs, about: { asOfMs, lagEvents: o.lagEvents() } }
   }
-  const nameOf = (kind: DirectoryKind, id: string): string | null => o.names?.nameOf(kind, id)?.name ?? null
+  const { views } = o
 
   app.get('/v1/conversations', (c) => {
     const params = new Params(c.req.query(), ['open', 'closedSince', 'limit', 'asOf'])
@@ -50,7 +51,7 @@ export function stateApi(app: Hono, o: StateApiOptions): void {
     const limit = params.limit(100, MAX_LIMIT)
     const filter = { ...(open === undefined ? {} : { open: open === 'true' }), ...(closedSinceMs === undefined ? {} : { closedSinceMs }) }
     const found = state.conversations({ ...filter, max: limit + 1 }, asOfMs)
-    return c.json({ ...about, more: found.length > limit, conversations: found.slice(0, limit) })
+    return c.json({ ...about, more: found.length > limit, conversations: found.slice(0, limit).map(views.conversation) })
   })
   app.get('/v1/conversations/:id', (c) => {
     const { state, asOfMs, about } = asked(new Params(c.req.query(), ['asOf']))
@@ -58,18 +59,18 @@ export function stateApi(app: Hono, o: StateApiOptions): void {
     const conversation = state.conversation(id, asOfMs)
     if (conversation === null)
       throw unknown('conversation.unknown', id, 'It may not have begun then, or be older than the state goes back.')
-    return c.json({ ...about, conversation })
+    return c.json({ ...about, conversation: views.conversation(conversation) })
   })
   app.get('/v1/agents', (c) => {
     const { state, asOfMs, about } = asked(new Params(c.req.query(), ['asOf']))
-    return c.json({ ...about, agents: state.agents(asOfMs).map((agent) => ({ ...agent, name: nameOf('users', agent.userId) })) })
+    return c.json({ ...about, agents: state.agents(asOfMs).map(views.agent) })
   })
   app.get('/v1/agents/:id', (c) => {
     const { state, asOfMs, about } = asked(new Params(c.req.query(), ['asOf']))
     const id = c.req.param('id')
     const agent = state.agent(id, asOfMs)
     if (agent === null) throw unknown('agent.unknown', id, 'No event was about this user yet.')
-    return c.json({ ...about, agent: { ...agent, name: nameOf('users', id) } })
+    return c.json({ ...about, agent: views.agent(agent) })
   })
   app.get('/v1/queues', (c) => {
     const params = new Params(c.req.query(), ['from', 'to', 'asOf'])
@@ -78,9 +79,18 @@ export function stateApi(app: Hono, o: StateApiOptions): void {
     const interval = { fromMs: params.instant('from') ?? now.fromMs, toMs: params.instant('to') ?? now.toMs }
     if (interval.toMs <= interval.fromMs)
       throw new TrunklineError('http.bad_request', 'the interval ends before it begins', 'Give `from` and a later `to`.')
-    const queues = state.queues(asOfMs, interval).map((queue) => ({ ...queue, name: nameOf('queues', queue.queueId) }))
+    const queues = state.queues(asOfMs, interval).map(views.queue)
     const { completeSinceMs } = state
-    return c.json({ ...about, ...interval, completeSinceMs: Number.isFinite(completeSinceMs) ? completeSinceMs : null, queues })
+    return c.json({
+      ...about,
+      ...interval,
+      completeSinceMs: Number.isFinite(completeSinceMs) ? completeSinceMs : null,
+      queues,
+      limiterDrops: o.limiterDrops().map((drops) => ({
+        ...drops,
+        name: drops.queueId === null ? null : views.nameOf('queues', drops.queueId),
+      })),
+    })
   })
   app.post('/v1/state/rebuild', async (c) => {
     new Params(await readObject(c.req.raw), [])

@@ -6,9 +6,11 @@ import { TrunklineError } from '../errors.ts'
 import type { Clock } from '../pipeline/clock.ts'
 import type { Interval } from '../state/queue-state.ts'
 import type { State } from '../state/state.ts'
+import type { StateViews } from './state-views.ts'
 
 export type StateChangesOptions = {
   readonly state: () => State
+  readonly views: StateViews
   readonly clock: Clock
   readonly intervalOf: (nowMs: number) => Interval
   readonly signal: AbortSignal
@@ -62,13 +64,17 @@ export class StateChanges {
   }
 
   async #tell(): Promise<void> {
-    const { clock, signal, state, intervalOf } = this.#o
+    const { clock, signal, state, views, intervalOf } = this.#o
     this.#telling = true
     let saidAtMs = clock.nowMs()
     while (!signal.aborted && this.#listeners.size > 0) {
       const nowMs = clock.nowMs()
       const { conversations, agents, queues, more } = state().changes(nowMs, intervalOf(nowMs), CHANGES_A_ROUND)
-      const text = [...told('conversation', conversations), ...told('agent', agents), ...told('queue', queues)].join('')
+      const text = [
+        ...told('conversation', conversations.map(views.conversation)),
+        ...told('agent', agents.map(views.agent)),
+        ...told('queue', queues.map(views.queue)),
+      ].join('')
       if (text !== '') this.#say(text)
       else if (nowMs - saidAtMs >= HEARTBEAT_MS) this.#say(': still here\n\n')
       if (text !== '' || nowMs - saidAtMs >= HEARTBEAT_MS) saidAtMs = nowMs

@@ -9,6 +9,7 @@ import type { LogReader } from '../log/reader.ts'
 import { factsOf } from '../state/facts-of.ts'
 import { createState } from '../state/folded-state.ts'
 import type { Recall } from '../state/memory.ts'
+import type { ServiceLevelOf } from '../state/queue-state.ts'
 import type { State } from '../state/state.ts'
 import type { StateMeta, StateRows } from '../stores/state-rows.ts'
 import type { Fold, LogFollower } from './log-follower.ts'
@@ -19,6 +20,7 @@ export type StateKeeperOptions = {
   readonly rows: StateRows
   readonly log: LogReader
   readonly nowMs: () => number
+  readonly serviceLevel: ServiceLevelOf
   readonly warn: (code: string, message: string) => void
 }
 
@@ -126,9 +128,9 @@ export class StateKeeper implements Fold {
 
   /** An empty state with the settings of the service. */
   create(recall: Recall): State {
-    const { horizonMs, skewMs, serviceTargetMs, shortAbandonMs } = this.#o.config.state
-    const serviceLevel = { targetMs: serviceTargetMs, shortAbandonMs }
-    return createState({ horizonMs, skewMs, stored: true, recall, serviceLevel: () => serviceLevel })
+    const { config, serviceLevel } = this.#o
+    const { horizonMs, skewMs } = config.state
+    return createState({ horizonMs, skewMs, stored: true, recall, serviceLevel })
   }
 
   #write(position: number, whole: boolean): void {

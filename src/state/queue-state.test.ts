@@ -10,9 +10,16 @@ const SERVICE_LEVEL = { targetMs: 20_000, shortAbandonMs: 5_000 }
 const ALL = { fromMs: START_MS, toMs: Infinity }
 
 /** One stay in q1: entered, left so much later with an outcome; without one it goes on. */
-function stay(n: number, enteredMs: number, waitedMs?: number, outcome?: string, queueId = 'q1'): readonly Fact[] {
+function stay(
+  n: number,
+  enteredMs: number,
+  waitedMs?: number,
+  outcome?: string,
+  queueId = 'q1',
+  mediaType: string | null = 'VOICE',
+): readonly Fact[] {
   const of = `c${n}`
-  const session = { sessionId: `s${n}`, participantId: `p${n}`, mediaType: 'VOICE', queueId }
+  const session = { sessionId: `s${n}`, participantId: `p${n}`, queueId, ...(mediaType === null ? {} : { mediaType }) }
   const customer = { sessionId: `k${n}`, participantId: `x${n}`, mediaType: 'VOICE' }
   return [
     ...told('customer.start', enteredMs, customer, of),
@@ -114,4 +121,24 @@ test('members, from queue membership and activity, whichever is newer', () => {
   const queue = queueOf(facts, 10_000)
   assert.deepEqual([queue?.members, queue?.onQueue], [2, 1])
   assert.deepEqual([queueOf(facts, 3_500)?.members, queueOf(facts, 10_000, ALL, 'q2')?.members], [3, 1])
+})
+
+test('each stay is held to the target of its medium, in its queue', () => {
+  const asked: (string | null)[][] = []
+  const targets: Readonly<Record<string, number>> = { 'q1 VOICE': 10_000, 'q1 EMAIL': 100_000 }
+  const state = createState({
+    serviceLevel: (queueId, mediaType) => {
+      asked.push([queueId, mediaType])
+      return { targetMs: targets[`${queueId} ${mediaType}`] ?? 50_000, shortAbandonMs: 0 }
+    },
+  })
+  for (const [n, mediaType] of ['VOICE', 'EMAIL', 'CHAT', null].entries())
+    for (const [m, waitedMs] of [9_000, 11_000, 60_000, 200_000].entries())
+      state.apply(stay(10 * n + m, 0, waitedMs, 'ANSWERED', 'q1', mediaType), Infinity)
+  state.apply(stay(90, 0, 11_000, 'ANSWERED', 'q2', 'VOICE'), Infinity)
+  const [q1, q2] = state.queues(START_MS + 300_000, ALL)
+  // 1 of VOICE, 3 of EMAIL, 2 of CHAT, 2 of none.
+  assert.deepEqual([q1?.interval.answered, q1?.interval.answeredInTime, q1?.interval.serviceLevel], [16, 8, 0.5])
+  assert.deepEqual([q2?.interval.answeredInTime, q2?.interval.serviceLevel], [1, 1])
+  assert.deepEqual(new Set(asked.map(String)), new Set(['q1,VOICE', 'q1,EMAIL', 'q1,CHAT', 'q1,', 'q2,VOICE']))
 })

@@ -5,13 +5,17 @@
  *   interacting   legs of agents on behalf of the queue that are connected and not ended
  *   entered       stays that began in the interval [from, to)
  *   answered, abandoned, flowedOut, leftOtherwise   stays that ended in the interval, by outcome
- *   service level = answered within targetMs / (answered + abandoned - abandoned within shortAbandonMs); null where that is 0 / 0
+ *   service level = answered within targetMs / (answered + abandoned - abandoned within shortAbandonMs); null where that is 0 / 0;
+ *                   a queue may have another targetMs for each medium, and each stay is held to that of its own
  *   arrivals per hour = entered / length of the interval so far
  */
 import type { Figures } from './conversation-state.ts'
 
 /** When an answer is in time, and how soon giving up does not count. */
 export type ServiceLevel = { readonly targetMs: number; readonly shortAbandonMs: number }
+
+/** What a stay in a queue is held to. */
+export type ServiceLevelOf = (queueId: string, mediaType: string | null) => ServiceLevel
 
 /** From (included) to (not included), epoch ms. */
 export type Interval = { readonly fromMs: number; readonly toMs: number }
@@ -49,10 +53,10 @@ export type QueueState = {
 export class QueueCount {
   readonly #asOfMs: number
   readonly #interval: Interval
-  readonly #serviceLevel: (queueId: string) => ServiceLevel
+  readonly #serviceLevel: ServiceLevelOf
   readonly #queues = new Map<string, Sums>()
 
-  constructor(asOfMs: number, interval: Interval, serviceLevel: (queueId: string) => ServiceLevel) {
+  constructor(asOfMs: number, interval: Interval, serviceLevel: ServiceLevelOf) {
     this.#asOfMs = asOfMs
     this.#interval = { fromMs: interval.fromMs, toMs: Math.min(interval.toMs, asOfMs + 1) }
     this.#serviceLevel = serviceLevel
@@ -68,7 +72,7 @@ export class QueueCount {
       if (leftAtMs === null || leftAtMs > asOfMs) {
         sums.waiting++
         sums.waitSinceMs = Math.min(sums.waitSinceMs, enteredAtMs)
-      } else if (this.#isIn(leftAtMs)) count(sums, visit.outcome, leftAtMs - enteredAtMs, this.#serviceLevel(queueId))
+      } else if (this.#isIn(leftAtMs)) count(sums, visit.outcome, leftAtMs - enteredAtMs, this.#serviceLevel(queueId, visit.mediaType))
     }
     for (const { queueId, connectedAtMs, endedAtMs } of legs) {
       if (queueId === null || connectedAtMs === null || connectedAtMs > asOfMs || (endedAtMs !== null && endedAtMs <= asOfMs)) continue

@@ -12,7 +12,7 @@ import type { ConversationState } from './conversation-state.ts'
 import type { EntityKind, Fact } from './fact.ts'
 import type { FactLimits } from './fact-set.ts'
 import type { Recall } from './memory.ts'
-import type { Interval, QueueState, ServiceLevel } from './queue-state.ts'
+import type { Interval, QueueState, ServiceLevelOf } from './queue-state.ts'
 
 export type StateOptions = {
   /** How much older than the newest a fact may be to change a conversation that is closed. */
@@ -30,7 +30,7 @@ export type StateOptions = {
   readonly rowsAfterBatches: number
   /** Reads the row of an entity that is not in memory. */
   readonly recall: Recall | null
-  readonly serviceLevel: (queueId: string) => ServiceLevel
+  readonly serviceLevel: ServiceLevelOf
 }
 
 /** An entity as it is to be written down. */

@@ -100,6 +100,20 @@ test('each policy: the sum of outcomes is what was accepted, quiet queues are un
     )
   }
 
+  // And of the queues, beside the state, in which every event counts.
+  const queues = (await service.get('/v1/queues')) as unknown as { limiterDrops: Readonly<Record<string, unknown>>[] }
+  assert.deepEqual(
+    queues.limiterDrops.map(({ route, reason, queueId, events }) => [route, reason, queueId, events]),
+    [
+      ['delay', 0],
+      ['drop', overflow],
+      ['sample', overflow - sampled],
+      ['latest', superseded],
+    ].flatMap(([route, events]) =>
+      events === 0 ? [] : [[route, route === 'latest' ? 'limit.superseded' : 'limit.rate', 'noisy', events]],
+    ),
+  )
+
   // Of what waits the newest is what comes, of each conversation the newest of all at last.
   const latest = bodies(service, 'latest').filter(({ queueId }) => queueId === 'noisy')
   assert.equal(latest.length, NOISY_EVENTS - superseded)

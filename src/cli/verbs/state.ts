@@ -93,15 +93,16 @@ async function showConversation(context: Context, id: string, options: Options):
   field('direction', textOf(one, 'direction'))
   field('started', instant(numberOf(one, 'startedAtMs')))
   field('ended', instant(numberOf(one, 'endedAtMs')))
-  field('wrap-up', textOf(one, 'wrapupCode'))
+  const wrapupCode = textOf(one, 'wrapupCode')
+  field('wrap-up', wrapupCode === null ? null : named(one, wrapupCode))
   for (const visit of listOf(one, 'queueVisits')) {
     const outcome = textOf(visit, 'outcome')
     const left = numberOf(visit, 'leftAtMs') === null ? 'waiting for' : `${outcome ?? 'left'} after`
-    field('queue', `${textOf(visit, 'queueId') ?? '?'}  ${left} ${duration(numberOf(visit, 'waitMs'))}`)
+    field('queue', `${named(one, textOf(visit, 'queueId'))}  ${left} ${duration(numberOf(visit, 'waitMs'))}`)
   }
   for (const leg of listOf(one, 'agentLegs')) {
     const times = (['talk', 'hold', 'acw'] as const).map((what) => `${what} ${duration(numberOf(leg, `${what}Ms`))}`).join(', ')
-    field('agent', `${textOf(leg, 'userId') ?? '?'}  ${textOf(leg, 'state') ?? ''}: ${times}`)
+    field('agent', `${named(one, textOf(leg, 'userId'))}  ${textOf(leg, 'state') ?? ''}: ${times}`)
   }
   for (const [name] of entriesOf(one, 'attributes'))
     field('attribute', `${name} = ${clip(textOf(fieldOf(one, 'attributes'), name) ?? '', 100)}`)
@@ -139,10 +140,12 @@ async function listQueues(context: Context, options: QueueOptions): Promise<void
       textOf(one, 'interacting'),
       ...['entered', 'answered', 'abandoned'].map((name) => textOf(interval, name)),
       level === null ? '-' : `${Math.round(level * 100)} %`,
+      targetsOf(fieldOf(one, 'goals')),
     ]
   })
-  const heading = ['queue', 'waiting', 'longest', 'interacting', 'entered', 'answered', 'abandoned', 'service level']
+  const heading = ['queue', 'waiting', 'longest', 'interacting', 'entered', 'answered', 'abandoned', 'service level', 'within']
   printTable(context, heading, rows, 'no queues')
+  printDrops(context, page)
   const [fromMs, completeSinceMs] = [numberOf(page, 'fromMs'), numberOf(page, 'completeSinceMs')]
   if (fromMs !== null && completeSinceMs !== null && fromMs < completeSinceMs)
     note(context, `the counts are whole only from ${instant(completeSinceMs)} on`)
@@ -189,6 +192,32 @@ function printTable(context: Context, heading: readonly string[], rows: readonly
 function sayLag(context: Context, page: unknown): void {
   const lag = numberOf(page, 'lagEvents') ?? 0
   if (lag > 0) note(context, `${count(lag, 'event')} of the log not in it yet`)
+}
+
+/** The name of an id with the id, where a name is known. */
+function named(thing: unknown, id: string | null): string {
+  const name = id === null ? null : textOf(fieldOf(fieldOf(thing, 'names'), id), 'name')
+  return name === null ? (id ?? '?') : `${clip(name, MAX_NAME_CHARS)} (${id})`
+}
+
+/** The targets of a queue, the shortest first: different ones are for different media. */
+function targetsOf(goals: unknown): string {
+  const targets = new Set(listOf(goals, 'targets').map((target) => numberOf(target, 'targetMs') ?? 0))
+  const seconds = [...targets].sort((a, b) => a - b).map((ms) => ms / 1000)
+  return seconds.length === 0 ? '-' : `${seconds.join('/')} s`
+}
+
+/** What limits dropped, since the routes began: it is no part of the state, and of no interval. */
+function printDrops(context: Context, page: unknown): void {
+  const rows = listOf(page, 'limiterDrops').map((one) => [
+    clip(textOf(one, 'name') ?? textOf(one, 'queueId') ?? '(not by queue)', MAX_NAME_CHARS),
+    textOf(one, 'route'),
+    textOf(one, 'reason'),
+    String(numberOf(one, 'events') ?? 0),
+  ])
+  if (rows.length === 0) return
+  print(context, '')
+  printTable(context, ['dropped by limits', 'route', 'reason', 'events'], rows, '')
 }
 
 function lengthOf(conversation: unknown): string {
