@@ -89,7 +89,7 @@ export function metrics(facts: {
   gauge('trunkline_route_retrying_events', 'Events of a route waiting for another attempt.', ['route'], (g) => {
     for (const [route, r] of routes) g.set({ route }, r.status().retrying)
   })
-  gauge('trunkline_route_held_events', 'Events of a route that wait for another event.', ['route'], (g) => {
+  gauge('trunkline_route_held_events', 'Events of a route that wait for others (order) or for their time (limit).', ['route'], (g) => {
     for (const [route, r] of routes) g.set({ route }, r.status().held)
   })
   gauge('trunkline_dead_letters', 'Dead letters of a route that nobody has redriven.', ['route'], (g) => {

@@ -22,12 +22,19 @@ export function reportRecovery(log: Log, logger: Logger): void {
 }
 
 /** Events of a route that was taken out of the configuration (or renamed) wait for nobody: the operator must know. */
-export function warnOfLeftRoutes(ledger: Ledger, routes: ReadonlyMap<string, Route>, log: Log, logger: Logger): void {
+export function warnOfLeftRoutes(
+  ledger: Ledger,
+  routes: ReadonlyMap<string, unknown>,
+  log: Pick<Log, 'events'>,
+  logger: Pick<Logger, 'warn'>,
+): void {
   const dead = ledger.deadLetters()
   for (const name of ledger.routeNames()) {
     const state = routes.has(name) ? null : ledger.route(name)
     if (state === null) continue
-    const unsettled = Math.max(0, log.events.nextSeq - Math.max(state.position, log.events.firstSeq)) + state.pending.length
+    const { nextSeq, firstSeq } = log.events
+    const held = Number(ledger.get('SELECT count(*) AS n FROM held WHERE route = ? AND seq < ?', name, state.position)?.['n'] ?? 0)
+    const unsettled = Math.max(0, nextSeq - Math.max(state.position, firstSeq)) + state.pending.length + held
     const letters = dead.get(name) ?? 0
     if (unsettled + letters > 0)
       logger.warn(
