@@ -12,16 +12,19 @@ import type { Test } from './rule.ts'
 
 export type ArrayClause = { readonly field: Field; readonly test: Test; readonly absent: boolean }
 
-/** Steps after which an event is given up. Real events take a few dozen; it is well under a second. */
-const MAX_STEPS = 1_000_000
+/** What may still be spent on an event, for all patterns together. At 0 it is given up, as no match. */
+export type Steps = { left: number }
+/** Real events take a few dozen; all of them take well under a second. */
+export const MAX_STEPS = 1_000_000
 /** What it costs to keep a way, in steps that only look. */
 const KEEPING = 10
 
 /** Whether all clauses (sorted by name) hold together in the event. */
-export function holdTogether(clauses: readonly ArrayClause[], event: unknown): boolean {
+export function holdTogether(clauses: readonly ArrayClause[], event: unknown, steps: Steps = { left: MAX_STEPS }): boolean {
+  if (steps.left <= 0) return false
   const found = clauses.map((clause) => valuesOf(clause, event))
+  for (const values of found) steps.left -= values.groups.length
   const lastUse = lastUses(found)
-  let steps = 0
   const numbers: Numbers = new Map()
   let ways: readonly Way[] = [NOWHERE]
   for (const [index, clause] of clauses.entries()) {
@@ -32,12 +35,12 @@ export function holdTogether(clauses: readonly ArrayClause[], event: unknown): b
     for (const way of ways) {
       let present = false
       for (const { within, passes } of values.near(way)) {
-        if (++steps > MAX_STEPS) return false
+        if (--steps.left <= 0) return false
         const together = joined(way, within)
         if (together === null) continue
         present = true
         if (!passes) continue
-        steps += KEEPING
+        steps.left -= KEEPING
         add(together)
       }
       if (clause.absent && !present) add(way)
@@ -57,18 +60,18 @@ type Group = { readonly within: Place | null; passes: boolean }
 
 class Values {
   readonly groups: Group[] = []
-  /** By array and element: the groups in it. */
-  readonly #inside = new Map<object, Map<number, Group[]>>()
+  readonly #inside = new Map<object, Inside>()
   /** By array: the groups that are not in it. */
   readonly #outside = new Map<object, readonly Group[]>()
 
   add(group: Group): void {
     this.groups.push(group)
     for (let place = group.within; place !== null; place = place.outer) {
-      const elements = this.#inside.get(place.array) ?? new Map<number, Group[]>()
-      this.#inside.set(place.array, elements)
-      const groups = elements.get(place.index)
-      if (groups === undefined) elements.set(place.index, [group])
+      const inside = this.#inside.get(place.array) ?? { count: 0, elements: new Map<number, Group[]>() }
+      this.#inside.set(place.array, inside)
+      inside.count++
+      const groups = inside.elements.get(place.index)
+      if (groups === undefined) inside.elements.set(place.index, [group])
       else groups.push(group)
     }
   }
@@ -81,24 +84,28 @@ class Values {
   near(way: Way): readonly Group[] {
     let nearest: readonly Group[] = this.groups
     for (const [array, index] of way) {
-      const elements = this.#inside.get(array)
-      if (elements === undefined) continue
-      const inside = elements.get(index) ?? []
-      const outside = this.#outsideOf(array)
-      if (inside.length + outside.length < nearest.length) nearest = outside.length === 0 ? inside : [...inside, ...outside]
+      const inside = this.#inside.get(array)
+      if (inside === undefined) continue
+      const chosen = inside.elements.get(index) ?? []
+      // Counted first: to find those outside means to go through all, for each of perhaps very many arrays.
+      const outside = this.groups.length - inside.count
+      if (chosen.length + outside < nearest.length) nearest = outside === 0 ? chosen : [...chosen, ...this.#outsideOf(array, inside)]
     }
     return nearest
   }
 
-  #outsideOf(array: object): readonly Group[] {
+  #outsideOf(array: object, { elements }: Inside): readonly Group[] {
     const known = this.#outside.get(array)
     if (known !== undefined) return known
-    const inside = new Set([...(this.#inside.get(array)?.values() ?? [])].flat())
+    const inside = new Set([...elements.values()].flat())
     const outside = this.groups.filter((group) => !inside.has(group))
     this.#outside.set(array, outside)
     return outside
   }
 }
+
+/** The groups in an array, by element. */
+type Inside = { count: number; readonly elements: Map<number, Group[]> }
 
 function valuesOf({ field, test }: ArrayClause, event: unknown): Values {
   const values = new Values()

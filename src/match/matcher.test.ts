@@ -231,3 +231,17 @@ test('endless new topics and sources leave the answers right', () => {
     assert.deepEqual(set.matching(event), [...(index % 2 === 0 ? [0] : []), ...(index % 10 === 5 ? [1] : [])])
   }
 })
+
+test('twenty thousand elements that nearly match cost no more than looking at each', { timeout: 60_000 }, () => {
+  const halves = Array.from({ length: 20_000 }, (_, i) => (i % 2 === 0 ? { a: '1', b: '1', c: '0' } : { a: '0', b: '1', c: '9' }))
+  const nested = halves.map(({ a, b }, i) => ({ in: [{ a, b }], c: String(i) }))
+  const event = (list: readonly unknown[]): unknown => ({ source: 's', 'detail-type': 't', detail: { list } })
+  const texts = compile({ detail: { list: { a: ['1'], b: ['1'], c: ['9'] } } })
+  assert.equal(texts.matches(event(halves)), false)
+  assert.equal(texts.matches(event([...halves, { a: '1', b: '1', c: '9' }])), true)
+  const inner = compile({ detail: { list: { in: { a: ['1'], b: ['1'] }, c: ['nowhere', '19998'] } } })
+  assert.equal(inner.matches(event(nested)), true)
+  assert.equal(inner.matches(event(nested.slice(0, -2))), false)
+  const many = compile({ detail: { list: { a: ['1'], $or: Array.from({ length: 500 }, (_, i) => ({ c: ['9', `x${i}`] })) } } })
+  assert.equal(many.matches(event(halves)), false, 'the alternatives of a pattern have one bound together')
+})

@@ -8,7 +8,7 @@
 import { envelopeText } from '../event/document.ts'
 import type { Event } from '../event/event.ts'
 import { TrunklineError } from '../errors.ts'
-import { holdTogether } from './consistent.ts'
+import { MAX_STEPS, type Steps, holdTogether } from './consistent.ts'
 import { parseEnvelope } from './exact-numbers.ts'
 import { ARRAY_SHIFT, MATCHES, PRESENT, commonSegments, fieldOf, lookUp } from './field.ts'
 import type { Field } from './field.ts'
@@ -62,6 +62,7 @@ type Shared = {
 
 /** One alternative of one rule. */
 type Branch = {
+  readonly id: number
   readonly rule: number
   /** Sorted by name. */
   readonly clauses: readonly Shared[]
@@ -79,7 +80,7 @@ type Plan = {
 }
 
 /** `test` takes nothing: it puts what a text of the field leads to into `hits`. */
-type ByText = { readonly field: Field; readonly test: Test; readonly hits: (readonly Branch[])[] }
+type ByText = { readonly field: Field; readonly test: Test; readonly hits: Set<readonly Branch[]> }
 
 class Compiled implements MatcherSet {
   readonly #branches: readonly Branch[]
@@ -93,17 +94,22 @@ class Compiled implements MatcherSet {
   readonly #saidIn: Uint32Array
   /** In which round a rule was last found. */
   readonly #foundIn: Uint32Array
+  /** In which round a branch was last tried: several texts of an event may lead to it. */
+  readonly #triedIn: Uint32Array
+  readonly #steps: Steps = { left: MAX_STEPS }
   #round = 0
 
   constructor(patterns: readonly unknown[]) {
     const read = patterns.map(alternativesOf)
     const shared = new Map<string, Shared>()
-    this.#branches = read.flatMap((alternatives, rule) => alternatives.map((alternative) => branchOf(alternative, rule, shared)))
+    const branches = read.flatMap((alternatives, rule) => alternatives.map((alternative) => branchOf(alternative, rule, shared)))
+    this.#branches = branches.map((branch, id) => ({ ...branch, id }))
     this.comparesNumbers = read.flat(2).some(({ rules }) => rules.some(({ numeric }) => numeric === true))
     this.#maxPlans = Math.max(16, Math.min(MAX_PLANS, Math.floor(MAX_PLANNED / (this.#branches.length + 1))))
     this.#said = new Int32Array(shared.size)
     this.#saidIn = new Uint32Array(shared.size)
     this.#foundIn = new Uint32Array(patterns.length)
+    this.#triedIn = new Uint32Array(this.#branches.length)
   }
 
   matching(envelope: unknown): readonly number[] {
@@ -123,10 +129,11 @@ class Compiled implements MatcherSet {
   /** What the plan leaves open, answered by the event. */
   #open(plan: Plan, envelope: object): readonly number[] {
     this.#round = (this.#round + 1) >>> 0
-    if (this.#round === 0) for (const stamps of [this.#saidIn, this.#foundIn]) stamps.fill(0)
+    if (this.#round === 0) for (const stamps of [this.#saidIn, this.#foundIn, this.#triedIn]) stamps.fill(0)
+    this.#steps.left = MAX_STEPS
     const found = [...plan.certain]
     for (const { field, test, hits } of plan.byText) {
-      hits.length = 0
+      hits.clear()
       lookUp(field, test, envelope)
       for (const branches of hits) this.#try(branches, envelope, found)
     }
@@ -136,7 +143,9 @@ class Compiled implements MatcherSet {
 
   #try(branches: readonly Branch[], envelope: object, found: number[]): void {
     for (const branch of branches) {
-      if (this.#foundIn[branch.rule] === this.#round || !this.#holds(branch, envelope)) continue
+      if (this.#foundIn[branch.rule] === this.#round || this.#triedIn[branch.id] === this.#round) continue
+      this.#triedIn[branch.id] = this.#round
+      if (!this.#holds(branch, envelope)) continue
       this.#foundIn[branch.rule] = this.#round
       found.push(branch.rule)
     }
@@ -154,7 +163,7 @@ class Compiled implements MatcherSet {
       // `exists: false` can hold in one element though another has the field.
       if (!holds && !(clause.absent && concernsOthers)) return false
     }
-    return !inArrays || holdTogether(clauses, envelope)
+    return !inArrays || holdTogether(clauses, envelope, this.#steps)
   }
 
   #say(clause: Shared, envelope: object): number {
@@ -203,7 +212,7 @@ function alternativesOf(pattern: unknown, index: number, patterns: readonly unkn
   throw new TrunklineError('match.bad_pattern', `${which}${where} ${problem.what}.`, problem.hint)
 }
 
-function branchOf(alternative: Alternative, rule: number, shared: Map<string, Shared>): Branch {
+function branchOf(alternative: Alternative, rule: number, shared: Map<string, Shared>): Omit<Branch, 'id'> {
   const clauses = alternative.map((clause) => sharedOf(clause, shared))
   const common = commonSegments(alternative.map(({ name }) => name))
   return { rule, clauses, common }
@@ -255,16 +264,16 @@ function planOf(branches: readonly Branch[], head: ReadonlyMap<string, string>):
 }
 
 function byText({ field, branches }: { readonly field: Field; readonly branches: ReadonlyMap<string, readonly Branch[]> }): ByText {
-  const hits: (readonly Branch[])[] = []
+  const hits = new Set<readonly Branch[]>()
   const test: Test = (value) => {
     const listed = typeof value === 'string' ? branches.get(value) : undefined
-    if (listed !== undefined) hits.push(listed)
+    if (listed !== undefined) hits.add(listed)
     return false
   }
   return { field, test, hits }
 }
 
-function withoutHead({ rule, clauses, common }: Branch, head: ReadonlyMap<string, string>): Branch {
+function withoutHead({ id, rule, clauses, common }: Branch, head: ReadonlyMap<string, string>): Branch {
   const open = clauses.flatMap((clause, index) => (head.has(clause.field.name) ? [] : [index]))
-  return { rule, clauses: open.map((index) => clauses[index]!), common: open.map((index) => common[index]!) }
+  return { id, rule, clauses: open.map((index) => clauses[index]!), common: open.map((index) => common[index]!) }
 }
