@@ -78,8 +78,8 @@ export function metrics(facts: {
     (c) => {
       for (const [route, r] of routes)
         for (const [name, count] of Object.entries(r.status().counts)) {
-          const [outcome = '', reason = '', key = ''] = name.split('|')
-          c.inc({ route, outcome, reason, key }, count)
+          const [outcome = '', reason = '', ...rest] = name.split('|')
+          c.inc({ route, outcome, reason, key: rest.join('|') }, count)
         }
     },
   )

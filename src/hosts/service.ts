@@ -15,8 +15,6 @@ import { Log } from '../log/log.ts'
 import { describeFindings } from '../pipeline/validate.ts'
 import { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
-import { sqliteStore } from '../stores/sqlite.ts'
-import type { Store } from '../stores/store.ts'
 import { StateRows } from '../stores/state-rows.ts'
 import { Access, hashToken, isLoopback, readOrMakeToken } from './access.ts'
 import { api } from './api.ts'
@@ -31,6 +29,7 @@ import { Genesys } from './genesys.ts'
 import { housekeep } from './housekeeping.ts'
 import { Intake } from './intake.ts'
 import { limiterDrops } from './limiter-drops.ts'
+import { LimitsFile } from './limits-file.ts'
 import { LogFollower } from './log-follower.ts'
 import { metrics } from './metrics.ts'
 import { openRoute } from './open-route.ts'
@@ -158,13 +157,14 @@ async function run(
   const genesys = new Genesys({ config, log, ledger, gaps, warn, info })
   opened.push(() => genesys.stop())
   await genesys.startNames()
-  let limitStore: Store | null = null
-  const limits = (): Store => (limitStore ??= sqliteStore({ path: join(config.dataDir, 'limits.db') }))
-  const closeLimits = async (): Promise<void> => limitStore?.close()
-  opened.push(closeLimits)
+  const limits = new LimitsFile(join(config.dataDir, 'limits.db'), warn)
+  opened.push(() => limits.close())
   const routes = new Map<string, Route>()
   for (const routeConfig of config.routes)
-    routes.set(routeConfig.name, openRoute(routeConfig, { log, ledger, logger, validation, limits, namesIn: genesys.namesIn }))
+    routes.set(
+      routeConfig.name,
+      openRoute(routeConfig, { log, ledger, logger, validation, limits: () => limits.store, namesIn: genesys.namesIn }),
+    )
   pauseByFlags(flags, config, routes)
   for (const route of routes.values()) {
     await route.start()
@@ -320,7 +320,7 @@ async function run(
     const drainMs = options.drainMs ?? DRAIN_MS[mode]
     await Promise.all([...routes.values()].map((route) => route.stop(drainMs)))
     await log.close()
-    await closeLimits()
+    await limits.close()
     ledger.close()
     server.closeAllConnections()
     dataDir.release()
