@@ -37,7 +37,7 @@ test('of a route that is not configured any more everything that waits is told, 
   const told = (routes: ReadonlyMap<string, unknown>): unknown[] => {
     const warnings: unknown[] = []
     const logger = { warn: (about: object) => void warnings.push(about) }
-    warnOfLeftRoutes(life.ledger, routes, { events: at.log.reader } as never, logger as never)
+    warnOfLeftRoutes(life.ledger, routes, { events: at.log.reader }, logger as never)
     return warnings
   }
   const sink = new ScriptedSink({ deliver: (events) => events.map(() => retry('http.500')) })

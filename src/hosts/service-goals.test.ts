@@ -49,7 +49,7 @@ test('Genesys says a target for each medium, the configuration one for what is l
 
 test('the configuration overrides it by queue, by id before name, each of the two for itself', () => {
   const byName = book({ Sales: own(30_000), q2: own(null, 4_000) })
-  assert.deepEqual([byName.levelOf('q1', 'VOICE'), byName.levelOf('q1', null)], Array(2).fill({ targetMs: 30_000, shortAbandonMs: 0 }))
+  for (const mediaType of ['VOICE', null]) assert.deepEqual(byName.levelOf('q1', mediaType), { targetMs: 30_000, shortAbandonMs: 0 })
   assert.deepEqual(byName.levelOf('q2', 'VOICE'), { targetMs: 20_000, shortAbandonMs: 4_000 })
   assert.deepEqual(byName.of('q1').targets, [{ mediaType: null, targetMs: 30_000, share: null, from: 'queue' }])
   assert.deepEqual([byName.of('q2').targets[0]?.from, byName.of('q2').shortAbandonFrom], ['default', 'queue'])

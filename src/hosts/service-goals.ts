@@ -23,12 +23,17 @@ export type ServiceGoals = {
   readonly shortAbandonFrom: GoalFrom
 }
 
+type OwnLevel = Config['state']['serviceLevels'][string]
+const NONE: OwnLevel = { targetMs: null, shortAbandonMs: null }
+
 export class GoalBook {
   readonly #config: Pick<Config, 'state' | 'origins'>
+  readonly #levels: ReadonlyMap<string, OwnLevel>
   readonly #directory: Pick<Directory, 'goalsOf' | 'nameOf'> | null
 
   constructor(config: Pick<Config, 'state' | 'origins'>, directory: Pick<Directory, 'goalsOf' | 'nameOf'> | null) {
     this.#config = config
+    this.#levels = new Map(Object.entries(config.state.serviceLevels))
     this.#directory = directory
   }
 
@@ -36,7 +41,7 @@ export class GoalBook {
     const { serviceTargetMs, shortAbandonMs } = this.#config.state
     const own = this.#own(queueId)
     const told = (): number | undefined => this.#directory?.goalsOf(queueId).find((goal) => goal.mediaType === mediaType)?.targetMs
-    return { targetMs: own?.targetMs ?? told() ?? serviceTargetMs, shortAbandonMs: own?.shortAbandonMs ?? shortAbandonMs }
+    return { targetMs: own.targetMs ?? told() ?? serviceTargetMs, shortAbandonMs: own.shortAbandonMs ?? shortAbandonMs }
   }
 
   /** All that `levelOf` goes by for a queue. */
@@ -46,23 +51,22 @@ export class GoalBook {
     const goals = this.#directory?.goalsOf(queueId) ?? []
     return {
       targets:
-        own?.targetMs != null
+        own.targetMs !== null
           ? [{ mediaType: null, targetMs: own.targetMs, share: null, from: 'queue' }]
           : [
               ...goals.map((goal) => ({ ...goal, from: 'directory' as const })),
               { mediaType: null, targetMs: serviceTargetMs, share: null, from: this.#from('serviceTargetMs') },
             ],
-      shortAbandonMs: own?.shortAbandonMs ?? shortAbandonMs,
-      shortAbandonFrom: own?.shortAbandonMs != null ? 'queue' : this.#from('shortAbandonMs'),
+      shortAbandonMs: own.shortAbandonMs ?? shortAbandonMs,
+      shortAbandonFrom: own.shortAbandonMs !== null ? 'queue' : this.#from('shortAbandonMs'),
     }
   }
 
-  #own(queueId: string): Config['state']['serviceLevels'][string] | undefined {
-    const { serviceLevels } = this.#config.state
-    if (Object.hasOwn(serviceLevels, queueId)) return serviceLevels[queueId]
-    if (this.#directory === null || Object.keys(serviceLevels).length === 0) return undefined
-    const name = this.#directory.nameOf('queues', queueId)?.name
-    return name !== undefined && Object.hasOwn(serviceLevels, name) ? serviceLevels[name] : undefined
+  #own(queueId: string): OwnLevel {
+    const levels = this.#levels
+    if (levels.size === 0) return NONE
+    const name = this.#directory?.nameOf('queues', queueId)?.name
+    return levels.get(queueId) ?? (name === undefined ? undefined : levels.get(name)) ?? NONE
   }
 
   #from(option: 'serviceTargetMs' | 'shortAbandonMs'): 'config' | 'default' {

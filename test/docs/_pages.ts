@@ -7,6 +7,7 @@
  *   again until "TEXT"          what a person would look at again: run until the output has TEXT
  *   exits N                     ends with this exit code, rather than 0
  *   file: PATH                  the content of a file that later blocks use
+ *   warns CODE                 a configuration that loads with this warning
  *   format: NAME                a record that decode gives this format
  */
 import { readdirSync, readFileSync } from 'node:fs'
