@@ -151,10 +151,11 @@ async function report(context: Context, platform: FakePlatform, signal: AbortSig
 }
 
 function line(platform: FakePlatform): string {
-  const { atMs, counts, http, channels, sockets } = platform.status()
+  const { atMs, counts, http, channels, sockets, withheld } = platform.status()
   const ends = `${counts.owed} arrived, ${counts.missed} missed by faults, ${counts.unconnected} without a socket, ${counts.unsure} unsure`
   const calls = `${http.requests} calls (${http.throttled} over the rate, ${http.spoilt} spoilt)`
-  return `${instant(atMs)}  ${counts.emitted} published: ${ends}; ${channels} channels, ${sockets} sockets, ${calls}`
+  const kept = withheld.events === 0 ? '' : `; ${withheld.events} withheld of ${withheld.ids.slice(0, 3).join(', ')}`
+  return `${instant(atMs)}  ${counts.emitted} published: ${ends}; ${channels} channels, ${sockets} sockets, ${calls}${kept}`
 }
 
 async function planned(list: string, startAtMs: number, play: PlatformPlay, chance: { word(): number }): Promise<readonly Fault[]> {

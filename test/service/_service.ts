@@ -25,6 +25,8 @@ export type RunningOptions = {
   /** The folder that holds `data`; a new one when absent. */
   readonly dir?: string
   readonly drainMs?: number
+  /** Changes what is checked already: times shorter than a configuration may have. */
+  readonly change?: (config: Config) => Config
 }
 
 export type Reply = { readonly status: number; readonly headers: Headers; readonly text: string; readonly json: Json }
@@ -121,7 +123,8 @@ export function configOf(dir: string, config: TrunklineConfig = {}): Config {
 /** Starts the service; it stops with the test, if not before. */
 export async function running(t: TestContext, options: RunningOptions = {}): Promise<Running> {
   const dir = options.dir ?? folder(t)
-  const config = configOf(dir, options.config)
+  const checked = configOf(dir, options.config)
+  const config = options.change?.(checked) ?? checked
   const service = await startService({
     config,
     mode: options.mode ?? 'dev',

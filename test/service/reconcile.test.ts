@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import type { TrunklineConfig } from '../../src/config/config.ts'
+import type { Config, TrunklineConfig } from '../../src/config/config.ts'
+import type { Totals } from '../../src/hosts/reconcile.ts'
 import { systemClock } from '../../src/hosts/clock.ts'
 import { run as command, type Ran } from '../../src/cli/_test-io.ts'
 import { startPlatform, type FakePlatform } from '../../src/simulator/platform/platform.ts'
@@ -26,6 +27,7 @@ type Status = {
   readonly last: Run | null
   readonly recent: readonly Reported[]
   readonly schedule: object | null
+  readonly totals: Totals
 }
 
 test('Show 5: a conversation whose end was withheld is found stuck and closed; the state is the truth; a second run finds nothing', async (t) => {
@@ -121,7 +123,7 @@ test('the command waits for the run, prints what differed, and exits 0; an API t
   const first = await reconcile('--older-than', '1s')
   assert.equal(first.code, 0, first.err)
   for (const id of ids)
-    assert.match(first.out, new RegExp(`^stuck +conversation +${id} +open since .* +ended since .* +repaired: customer.end$`, 'm'))
+    assert.match(first.out, new RegExp(`^stuck +conversation +${id} +open since .* +ended at .* +repaired: customer.end$`, 'm'))
   assert.match(first.out, /^compared \d+ conversations and \d+ agents in .*: 2 stuck; 2 repaired$/m)
   const second = await reconcile('--older-than', '1s', '--json')
   assert.deepEqual([second.code, (JSON.parse(second.out) as Run).findings], [0, []])
@@ -133,6 +135,29 @@ test('the command waits for the run, prints what differed, and exits 0; an API t
   assert.equal(failed.code, 1)
   assert.match(failed.err, /\[genesys\.\w+\]/)
   assert.equal((await reconcile('--older-than', 'soon')).code, 2)
+})
+
+test('on schedule it finds and repairs by itself, and finds nothing in the runs that follow', async (t) => {
+  const { service, platform, withheld } = await scene(t, ({ topic }) => topic === END, 1, {
+    everyMs: 60,
+    silentMs: 1000,
+    maxPerRun: 50,
+    agents: false,
+  })
+  const id = String(withheld[0]?.body['conversationId'])
+  await until('the repair', async () => !(await conversation(service, id)).open)
+  const { schedule, recent } = (await fetched<Status>(service.url, '/v1/reconcile'))!
+  assert.ok(schedule !== null)
+  assert.deepEqual(
+    recent.map(({ kind, outcome }) => [kind, outcome]),
+    [['stuck', 'repaired']],
+  )
+  const runs = async (): Promise<number> => (await fetched<Status>(service.url, '/v1/reconcile'))?.last?.number ?? 0
+  const before = await runs()
+  await until('more runs', async () => (await runs()) >= before + 5)
+  const { totals } = (await fetched<Status>(service.url, '/v1/reconcile'))!
+  assert.deepEqual([totals.found, totals.repaired, totals.runs.failed], [{ gap: 0, stuck: 1, mismatch: 0, unknown: 0 }, 1, 0])
+  assert.equal(platform.status().http.throttled, 0)
 })
 
 test('without an OAuth client, and without a state, there is nothing to compare', async (t) => {
@@ -153,7 +178,12 @@ type Scene = {
 }
 
 /** A service that was told of an hour of a centre, but for what `withhold` picks, the first so many. */
-async function scene(t: TestContext, withhold: (emission: Emission, total: number) => boolean, max: number): Promise<Scene> {
+async function scene(
+  t: TestContext,
+  withhold: (emission: Emission, total: number) => boolean,
+  max: number,
+  reconcile: Config['genesys']['reconcile'] | null = null,
+): Promise<Scene> {
   const centre = simulation({
     seed: '5',
     startAtMs: Date.now() - 15 * 60_000 - HOUR_MS,
@@ -170,7 +200,8 @@ async function scene(t: TestContext, withhold: (emission: Emission, total: numbe
   const withheld = emissions.filter((emission) => withhold(emission, emissions.length)).slice(0, max)
   const platform = await startPlatform({ simulation: centre, clock: systemClock, random: seededRandom(5), credentials: CREDENTIALS })
   t.after(() => platform.stop())
-  const service = await running(t, { config: configOf(platform) })
+  const change = (config: Config): Config => (reconcile === null ? config : { ...config, genesys: { ...config.genesys, reconcile } })
+  const service = await running(t, { config: configOf(platform), change })
   const sent = emissions.filter((emission) => !withheld.includes(emission))
   const line = lineWriter(centre)
   for (let at = 0; at < sent.length; at += 500)

@@ -30,14 +30,15 @@ async function check(t: TestContext, genesys: object, ...args: readonly string[]
 
 function answer(asked: Asked): Reply {
   if (asked.path === '/api/v2/organizations/me') return { json: { id: 'org-1', name: 'Example \u001b[31m', domain: 'example' } }
-  if (asked.path.startsWith('/api/v2/conversations/')) return { status: 404, json: { code: 'not.found', message: 'x', status: 404 } }
+  if (/^\/api\/v2\/(?:analytics\/)?conversations\/0/.test(asked.path))
+    return { status: 404, json: { code: 'not.found', message: 'x', status: 404 } }
   if (asked.path.endsWith('/details/query')) return { json: { conversations: [{ conversationId: 'c1' }] } }
   if (asked.path === '/api/v2/flows')
     return {
       status: 403,
       json: { code: 'missing.permissions', message: 'You are missing the following permission(s): architect:flow:view', status: 403 },
     }
-  return pageOf(asked, [{ id: 'x', name: 'X' }])
+  return pageOf(asked, [{ id: 'x', name: 'X', routingStatus: { status: 'IDLE' } }])
 }
 
 const settings = (server: GenesysServer, more: object = {}): object => ({
@@ -56,8 +57,10 @@ test('each call is tried; what is missing is said with the permission and the fi
   assert.match(out, /^FAILED flows .*lacks the permission architect:flow:view/m)
   assert.match(out, /needed for names of flows \[genesys\.forbidden\]\n +fix: Add architect:flow:view to a role/)
   assert.match(out, /^ok +conversation by id/m)
-  assert.match(out, /^29\d of 300 requests left until /m)
-  assert.match(out, /^1 of 9 checks failed$/m)
+  assert.match(out, /^ok +analytics by id +may be asked for$/m)
+  assert.match(out, /^ok +presence and routing +no presence and routing status told$/m)
+  assert.match(out, /^2\d\d of 300 requests left until /m)
+  assert.match(out, /^1 of 11 checks failed$/m)
   assert.ok(
     server.asked.every(({ method, path }) => method === 'GET' || path.endsWith('/query')),
     'it only reads',
@@ -108,7 +111,7 @@ test('with notifications a channel is made, its socket opened and each kind of t
   assert.match(out, /^ok +subscriptions +3 of 4 kinds of topics accepted$/m)
   assert.match(out, /^FAILED v2\.users\.\{id\}\.presence +Genesys refuses v2\.users\.x\.presence \(forbidden\)\.$/m)
   assert.match(out, /fix: Add presence:user:view to a role/)
-  assert.match(out, /^1 of 13 checks failed$/m)
+  assert.match(out, /^1 of 15 checks failed$/m)
 })
 
 test('as JSON, with the permissions as a list', async (t) => {

@@ -110,14 +110,27 @@ async function runChecks(client: PlatformClient, config: Config, nowMs: number):
     await named('wrap-up codes', () => client.wrapupCodes()),
     await named('flows', () => client.flows()),
     await checked('conversation by id', 'looking up a conversation', async () => {
-      // An id that no conversation has: what counts is whether one may ask.
-      await client.conversation('00000000-0000-4000-8000-000000000000')
+      await client.conversation(NOBODY)
       return 'may be asked for'
     }),
     await checked('conversation details', 'filling the gaps of the notification source', async () => {
       let found = 0
       for await (const _ of client.conversationDetails({ fromMs: nowMs - RECENT_MS, toMs: nowMs })) if (++found >= ENOUGH) break
       return `${found === ENOUGH ? `${found} or more` : found} active in the last 10 minutes`
+    }),
+    await checked('analytics by id', 'reconciling conversations', async () => {
+      await client.conversationDetail(NOBODY)
+      return 'may be asked for'
+    }),
+    await checked('presence and routing', 'reconciling agents', async () => {
+      const [user] = await client.users()
+      const [status] = user === undefined ? [] : await client.userStatuses([user.id])
+      if (user === undefined) return 'no user to ask for'
+      const told = [
+        status?.presence == null ? 'no presence' : 'presence',
+        status?.routingStatus == null ? 'no routing status' : 'routing status',
+      ]
+      return `${told.join(' and ')} told`
     }),
     await checked('notification topics', 'the notification source, schemas pull', async () =>
       count((await client.availableTopics()).length, 'topic'),
@@ -178,5 +191,7 @@ function refusedTopic({ template, topic, reason, missingPermissions: permissions
   }
 }
 
+/** An id that no conversation has: what counts is whether one may ask. */
+const NOBODY = '00000000-0000-4000-8000-000000000000'
 const RECENT_MS = 600_000
 const ENOUGH = 100

@@ -134,7 +134,8 @@ function progressOf(run: unknown): string {
 function saidOf(said: unknown): string | null {
   const value = textOf(said, 'value')
   const sinceMs = numberOf(said, 'sinceMs')
-  return value === null ? null : sinceMs === null ? value : `${value} since ${instant(sinceMs)}`
+  if (value === null || sinceMs === null) return value
+  return `${value} ${value === 'ended' ? 'at' : 'since'} ${instant(sinceMs)}`
 }
 
 function outcomeOf(finding: unknown): string {

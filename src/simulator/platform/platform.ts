@@ -84,7 +84,7 @@ export async function startPlatform(options: PlatformOptions): Promise<FakePlatf
   const channels = new Channels({ clock, limits, deliveries, newId })
   const judge = topicJudge(simulation.centre, limits.forbiddenTopics)
   const httpFaults = new HttpFaults(clock, random)
-  const withheld = new Withheld(clock)
+  const withheld = new Withheld(clock, (topicName) => channels.subscribers(topicName).size > 0)
   const streaming = new Streaming({ clock, wall, limits, deliveries, channels, judge, newId })
   let wsUrl = ''
   const api = new HttpApi({

@@ -47,6 +47,8 @@ test('the end of the next conversation is withheld with its later snapshots, and
 test('for a span every end is withheld', async (t) => {
   const clock = virtualClock(START_MS)
   const at = await scene(t, { clock, random: seededRandom(7), plan: planOf('withheld-end@10s+20s') })
+  await at.channel(...['c-1', 'c-2', 'c-3'].map((id) => `${CONVERSATION}.${id}.customer.end`))
+  at.centre.say(`${CONVERSATION}.nobody-waits.customer.end`, START_MS + 16_000)
   for (const [n, second] of [5, 15, 25, 35].entries()) at.centre.say(`${CONVERSATION}.c-${n}.customer.end`, START_MS + second * 1000)
   await clock.advance(40_000)
   assert.deepEqual(at.platform.truth().withheld.ids, ['c-1', 'c-2'])

@@ -18,14 +18,17 @@ export class Withheld {
   /** The first conversations and users they were about. */
   readonly ids: string[] = []
   readonly #clock: Clock
+  readonly #isAwaited: (topicName: string) => boolean
   /** Until when ends are taken; `next` takes one and no more. */
   #ends: { readonly toMs: number; next: boolean } = { toMs: -Infinity, next: false }
   #statusToMs = -Infinity
   readonly #conversations = new Set<string>()
   #user: string | null = null
 
-  constructor(clock: Clock) {
+  /** `isAwaited` says whether anybody has subscribed to a topic: what nobody would get cannot be withheld. */
+  constructor(clock: Clock, isAwaited: (topicName: string) => boolean) {
     this.#clock = clock
+    this.#isAwaited = isAwaited
   }
 
   /** From now until then; where that is no time at all, the next one. */
@@ -42,7 +45,7 @@ export class Withheld {
   }
 
   #takesEnd(topicName: string): boolean {
-    if (!this.#ends.next && this.#clock.nowMs() >= this.#ends.toMs) return false
+    if ((!this.#ends.next && this.#clock.nowMs() >= this.#ends.toMs) || !this.#isAwaited(topicName)) return false
     this.#ends.next = false
     const id = topicName.slice(CUSTOMER_END.indexOf('{'), -'.customer.end'.length)
     this.#conversations.add(id)
@@ -55,7 +58,7 @@ export class Withheld {
     const { topic, topicName } = emission
     // A snapshot would show the end that nobody was told.
     if (SNAPSHOTS.test(topic)) return this.#conversations.size > 0 && this.#conversations.has(String(emission.body['id']))
-    if (!STATUS.test(topic) || this.#clock.nowMs() >= this.#statusToMs) return false
+    if (!STATUS.test(topic) || this.#clock.nowMs() >= this.#statusToMs || !this.#isAwaited(topicName)) return false
     const user = topicName.split('.')[2] ?? ''
     if (this.#user === null) this.#note(user)
     this.#user ??= user
