@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import type { LimitConfig, OrderConfig, RouteConfig } from '../src/config/config.ts'
 import type { Event } from '../src/event/event.ts'
 import { limitStage } from '../src/limit/limit.ts'
+import { fixedTerms } from '../src/limit/rates.ts'
 import { KEEP, type Stage } from '../src/pipeline/outcome.ts'
 import { Rows } from '../src/log/columns.ts'
 import { LogReader } from '../src/log/reader.ts'
@@ -116,7 +117,7 @@ async function manyKeys(): Promise<void> {
   const store = sqliteStore({ path: join(dir, 'keys.db') })
   const clock = { nowMs: startMs }
   const stage = limitStage({
-    limit: { ...LIMIT, per: 'user', perSecond: 5, burst: 5 },
+    terms: fixedTerms({ ...LIMIT, per: 'user', perSecond: 5, burst: 5 }),
     topics: null,
     name: 'crm',
     store,
@@ -175,7 +176,15 @@ async function logOf(events: number): Promise<LogReader> {
 function stageOf(limit: LimitConfig, name: string): Stage {
   const store = sqliteStore({ path: join(dir, `limits-${runs}.db`) })
   const clock = { nowMs: () => startMs + count }
-  return limitStage({ limit, topics: null, name, store, clock, leaseMs: 0, warn: (code) => process.stdout.write(`${code}\n`) })
+  return limitStage({
+    terms: fixedTerms(limit),
+    topics: null,
+    name,
+    store,
+    clock,
+    leaseMs: 0,
+    warn: (code) => process.stdout.write(`${code}\n`),
+  })
 }
 
 /** Fifteen events a conversation, so many of them at once, a thousand events a second, up to 3 s out of order; a small body. */

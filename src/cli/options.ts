@@ -60,6 +60,21 @@ export function readTime(text: string, nowMs: number): number {
   return atMs
 }
 
+/** Reads a span such as `30m` or `2h`, as milliseconds. */
+export function span(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(s|m|h|d)$/.exec(text) ?? []
+  const ms = Math.round(Number(number) * (SPANS_MS.get(unit ?? '') ?? NaN))
+  if (!(ms >= 1_000 && ms <= MAX_SPAN_MS)) throw new InvalidArgumentError('Write a span such as 90s, 30m, 2h or 1d.')
+  return ms
+}
+
+/** Reads an ISO time or epoch milliseconds. */
+export function epochTime(text: string): number {
+  const atMs = /^\d{12,14}$/.test(text) ? Number(text) : /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN
+  if (Number.isNaN(atMs)) throw new InvalidArgumentError('Write a time such as 2026-08-14T18:00:00Z.')
+  return atMs
+}
+
 /** Reads a whole number between two bounds. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -84,6 +99,7 @@ export function withExamples(command: Command, ...examples: readonly string[]): 
   return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}\n`).join('')}`.trimEnd())
 }
 
+const MAX_SPAN_MS = 366 * 86_400_000
 const SPANS_MS: ReadonlyMap<string, number> = new Map([
   ['s', 1000],
   ['m', 60_000],

@@ -1,6 +1,7 @@
 /** Flags over HTTP: `GET /v1/flags`, `PUT /v1/flags`, `GET /v1/flags/changes`. Shapes: docs/reference/http-api.md. */
 import type { Hono } from 'hono'
-import { type Flags, type FlagSubjects, readFlag } from '../flags/flags.ts'
+import type { Flags } from '../flags/flags.ts'
+import { type FlagSubjects, readFlag } from '../flags/read-flag.ts'
 import { Params } from './params.ts'
 import { readObject } from './request-body.ts'
 
@@ -19,8 +20,9 @@ export function flagsApi(app: Hono, o: FlagsApiOptions): void {
   })
   app.put('/v1/flags', async (c) => {
     const body = await readObject(c.req.raw)
-    const params = new Params(body, ['flag', 'route', 'topic', 'class', 'value', 'by'])
-    const { name, value } = readFlag(body, o.subjects)
-    return c.json(o.flags.set(name, value, params.text('by') ?? 'api', o.nowMs()))
+    const params = new Params(body, ['flag', 'route', 'key', 'topic', 'class', 'value', 'untilMs', 'by'])
+    const nowMs = o.nowMs()
+    const { name, value, untilMs } = readFlag(body, o.subjects, nowMs)
+    return c.json(o.flags.set(name, value, params.text('by') ?? 'api', nowMs, untilMs))
   })
 }

@@ -9,6 +9,7 @@ import type { Definition } from '../routes/explain.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import { Route } from '../routes/route.ts'
 import { systemClock } from './clock.ts'
+import type { RouteLimits } from './route-limits.ts'
 import { shapingOf } from './shaping.ts'
 import { createSink } from './sinks.ts'
 import type { Validation } from './validation.ts'
@@ -21,7 +22,8 @@ export type RouteRooms = {
   readonly logger: Logger
   readonly validation: Validation
   /** Where limits keep their tokens; opened when a route asks for the first time. */
-  readonly limits: () => Store
+  readonly limitStore: () => Store
+  readonly limits: RouteLimits
   /** Names of the ids in an event's body; null when there is no directory. */
   readonly namesIn: ((event: Event) => Readonly<Record<string, unknown>> | null) | null
 }
@@ -45,15 +47,19 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
     limit: config.limit !== null,
     order: config.order !== null,
   }
-  const revised = ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
+  ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
   const beside = besideOf(config, rooms)
   const document = beside === null ? toDocument : (event: Event): Uint8Array => toDocument(event, beside(event))
   const sink = createSink(config.sink, { clock, document, beside: beside ?? (() => NOTHING), name, version: VERSION, warn, output })
-  const shaping = shapingOf(config, validation.stage, { store: () => rooms.limits(), clock, leaseMs: 0, warn })
-  const route = new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
-  // What waits because of another limit does not wait for its time.
-  if (revised) route.limitChanged(null)
-  return route
+  if (config.limit !== null) rooms.limits.configure(name, config.limit, ledger.revisedAtMs(name))
+  const shaping = shapingOf(config, validation.stage, {
+    store: rooms.limitStore,
+    terms: rooms.limits.termsOf(name),
+    clock,
+    leaseMs: 0,
+    warn,
+  })
+  return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
 }
 
 const NOTHING: Beside = {}

@@ -36,6 +36,7 @@ import { openRoute } from './open-route.ts'
 import { page } from './page.ts'
 import { pauseByFlags } from './pause.ts'
 import { explainFull, reportRecovery, reportSlowStop, warnOfLeftRoutes } from './reports.ts'
+import { RouteLimits } from './route-limits.ts'
 import { playCalls } from './simulated-calls.ts'
 import { reconcileApi } from './reconcile-api.ts'
 import { Reconciler } from './reconcile.ts'
@@ -157,15 +158,25 @@ async function run(
   const genesys = new Genesys({ config, log, ledger, gaps, warn, info })
   opened.push(() => genesys.stop())
   await genesys.startNames()
-  const limits = new LimitsFile(join(config.dataDir, 'limits.db'), warn)
-  opened.push(() => limits.close())
+  const limitsFile = new LimitsFile(join(config.dataDir, 'limits.db'), warn)
+  opened.push(() => limitsFile.close())
+  const limits = new RouteLimits({ flags, ledger, clock, warn })
   const routes = new Map<string, Route>()
   for (const routeConfig of config.routes)
     routes.set(
       routeConfig.name,
-      openRoute(routeConfig, { log, ledger, logger, validation, limits: () => limits.store, namesIn: genesys.namesIn }),
+      openRoute(routeConfig, {
+        log,
+        ledger,
+        logger,
+        validation,
+        limits,
+        limitStore: () => limitsFile.store,
+        namesIn: genesys.namesIn,
+      }),
     )
   pauseByFlags(flags, config, routes)
+  limits.start(routes)
   for (const route of routes.values()) {
     await route.start()
     opened.push(() => route.stop(0))
@@ -269,6 +280,7 @@ async function run(
     flags,
     subjects: {
       routes: [...routes.keys()],
+      limitedBy: (route) => config.routes.find(({ name }) => name === route)?.limit?.per ?? null,
       versionsOf: (topic) => validation.registry.versions(topic).map(({ version }) => version),
       nearestTopics: (topic) => (validation.knows(topic) ? [] : nearestTopics(topic, 3)),
     },
@@ -299,6 +311,7 @@ async function run(
   const background = [
     follower.run(),
     reconciler.keep(),
+    limits.run(stopping.signal),
     housekeep({ config, log, ledger, routes, state: keeper, logger, signal: stopping.signal }),
   ]
   if (options.simulate) background.push(playCalls(log, stopping.signal))
@@ -320,7 +333,7 @@ async function run(
     const drainMs = options.drainMs ?? DRAIN_MS[mode]
     await Promise.all([...routes.values()].map((route) => route.stop(drainMs)))
     await log.close()
-    await limits.close()
+    await limitsFile.close()
     ledger.close()
     server.closeAllConnections()
     dataDir.release()

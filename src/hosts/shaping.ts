@@ -5,6 +5,7 @@
 import type { RouteConfig } from '../config/config.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import { limitStage, type LimitOptions } from '../limit/limit.ts'
+import { fixedTerms } from '../limit/rates.ts'
 import { compile } from '../match/matcher.ts'
 import { verdictDedupe } from '../pipeline/dedupe.ts'
 import { matchStage } from '../pipeline/match.ts'
@@ -14,6 +15,8 @@ import type { Store } from '../stores/store.ts'
 
 /** What a limit needs beyond its configuration. */
 export type LimitRooms = Pick<LimitOptions, 'clock' | 'leaseMs' | 'warn'> & {
+  /** What the limit goes by; left out, what the configuration says. */
+  readonly terms?: LimitOptions['terms']
   /** Where limits keep their tokens; asked for only where a route has a limit. */
   readonly store: () => Store
 }
@@ -27,11 +30,11 @@ export function shapingOf(config: RouteConfig, validation: Stage, limits: LimitR
       ? []
       : [
           limitStage({
-            limit,
             name,
             dedupe,
             topics: limit.topics === null ? null : compileTopics(limit.topics, KNOWN_TOPICS),
             ...limits,
+            terms: limits.terms ?? fixedTerms(limit),
             store: limits.store(),
           }),
         ]),

@@ -7,21 +7,22 @@
  */
 import type { Rate } from '../pipeline/bucket.ts'
 import type { Store, TokenRequest } from '../stores/store.ts'
+import type { KeyRate } from './rates.ts'
 import { Recent } from './recent.ts'
 
 export type Demand = {
   readonly key: string
-  readonly rate: Rate
+  readonly rate: KeyRate
   readonly tokens: number
   readonly ahead: boolean
   /** Whether more of the key are likely to come. */
   readonly more: boolean
-  /** All that was booked of the key before this instant is booked again. */
+  /** All that was booked of the key before this instant is booked again, as what was booked before its rate was. */
   readonly givenBackAtMs?: number
 }
 
 type Lease = {
-  rate: Rate
+  rate: KeyRate
   /** Good until `untilMs`. */
   tokens: number
   untilMs: number
@@ -61,7 +62,8 @@ export class Leases {
     const asked: { readonly at: number; readonly lease: Lease; readonly missing: number; readonly request: TokenRequest }[] = []
     for (const [at, demand] of demands.entries()) {
       const lease = this.#leaseOf(demand, nowMs)
-      const { rate, ahead, givenBackAtMs = 0 } = demand
+      const { rate, ahead } = demand
+      const givenBackAtMs = Math.max(rate.sinceMs, demand.givenBackAtMs ?? 0)
       if (lease.rate.perSecond !== rate.perSecond || lease.rate.burst !== rate.burst || givenBackAtMs > lease.givenBackAtMs)
         Object.assign(lease, { rate, tokens: 0, booked: [], emptyUntilMs: 0, givenBackAtMs })
       this.#fromLease(lease, demand, nowMs, taken[at]!)

@@ -6,7 +6,7 @@ import { breaksLaw } from '../testing/rate-law.ts'
 import { memoryStore } from '../stores/memory.ts'
 import type { Store } from '../stores/store.ts'
 import { eventOf, eventsOf } from '../testing/event-of.ts'
-import { type Held, PRESENCE, inQueue, rig } from '../testing/limit-rig.ts'
+import { type Held, PRESENCE, inQueue, limitConfig, rig } from '../testing/limit-rig.ts'
 import type { LimitOverride } from './rates.ts'
 
 const a = inQueue('a')
@@ -65,17 +65,18 @@ describe('above the rate', () => {
   })
 
   test('the rates of keys: their own, none, the default; at run time and until they expire', async () => {
-    let overrides: LimitOverride[] = []
-    const limits = { vip: null, slow: { perSecond: 0.1 } }
-    const { run, clock } = rig({ limits, burst: 1 }, { overrides: () => overrides })
+    let overrides = new Map<string | null, LimitOverride>()
+    const limit = limitConfig({ limits: { vip: null, slow: { perSecond: 0.1 } }, burst: 1 })
+    const { run, clock } = rig({}, { terms: () => ({ limit, sinceMs: 0, overrides }) })
     const twice = (id: string): Promise<string[]> => run(inQueue(id), inQueue(id))
     assert.deepEqual(await twice('vip'), ['keep', 'keep'])
     assert.deepEqual(await twice('slow'), ['keep', 'drop limit.rate slow'])
     assert.deepEqual(await twice('unknown'), ['keep', 'drop limit.rate unknown'])
-    overrides = [
-      { key: 'vip', rate: { perSecond: 1, burst: 1 }, untilMs: clock.nowMs + 5_000 },
-      { key: null, rate: null, untilMs: clock.nowMs + 5_000 },
-    ]
+    const times = { sinceMs: clock.nowMs, untilMs: clock.nowMs + 5_000 }
+    overrides = new Map([
+      ['vip', { rate: { perSecond: 1, burst: 1 }, ...times }],
+      [null, { rate: null, ...times }],
+    ])
     clock.nowMs += 4_999
     assert.deepEqual(await twice('vip'), ['keep', 'drop limit.rate vip'])
     assert.deepEqual(await twice('unknown'), ['keep', 'keep'])
@@ -85,10 +86,11 @@ describe('above the rate', () => {
   })
 
   test('a rate that changes counts from then on: what was booked of the future is not in its way', async () => {
-    let overrides: LimitOverride[] = []
-    const { run } = rig({ overflow: 'delay', perSecond: 1, burst: 1 }, { overrides: () => overrides })
+    const overrides = new Map<string | null, LimitOverride>()
+    const limit = limitConfig({ overflow: 'delay', perSecond: 1, burst: 1 })
+    const { run, clock } = rig({}, { terms: () => ({ limit, sinceMs: 0, overrides }) })
     await run(...Array.from({ length: 1_000 }, () => a))
-    overrides = [{ key: 'a', rate: { perSecond: 100, burst: 1 }, untilMs: null }]
+    overrides.set('a', { rate: { perSecond: 100, burst: 1 }, sinceMs: clock.nowMs, untilMs: null })
     assert.deepEqual(await run(a, a), ['limit.delayed a +10', 'limit.delayed a +20'])
   })
 

@@ -4,11 +4,10 @@
  * so many of the overflow). An event that was admitted is not limited again: attempts after the first pass untouched.
  *
  * A delayed event has its own token of the future and is admitted at its time. One that comes back more than a second late (the route was
- * stopped) books another, or all that waited would be admitted at once.
+ * stopped) books another, or all that waited would be admitted at once. So does one whose rate has changed since; when the rate has an end
+ * that is known, nobody waits for a token beyond it, but comes back then.
  */
-import type { LimitConfig } from '../config/config.ts'
 import type { Event } from '../event/event.ts'
-import type { Rate } from '../pipeline/bucket.ts'
 import type { Clock } from '../pipeline/clock.ts'
 import { KEEP, type Outcome, type Resumed, type Stage, drop, hold, keepNoted } from '../pipeline/outcome.ts'
 import { steadyClock } from '../pipeline/steady-clock.ts'
@@ -17,11 +16,12 @@ import { type Limited, classifier } from './classify.ts'
 import { conversationLimit } from './conversations.ts'
 import { bounded } from './key.ts'
 import { type Demand, GRACE_MS, Leases } from './leases.ts'
-import type { LimitOverride } from './rates.ts'
+import { type KeyRate, type LimitTerms, rateOf } from './rates.ts'
 import { Recent } from './recent.ts'
 
 export type LimitOptions = {
-  readonly limit: LimitConfig
+  /** What it goes by; `per` and `overflow` stay what they were at first. */
+  readonly terms: () => LimitTerms
   /** The topics it is for; null is for all. */
   readonly topics: { matches(topic: string): boolean } | null
   /** Who has the same name on the same store shares the limits: the name of the route. */
@@ -32,8 +32,6 @@ export type LimitOptions = {
   readonly leaseMs: number
   /** Whether known repetitions end behind the limit. */
   readonly dedupe?: boolean
-  /** Limits changed at run time. */
-  readonly overrides?: () => readonly LimitOverride[]
   /** The priority of an event by our own map; null when nobody gave it one. Default: what the configuration says. */
   readonly priorityOf?: (event: Event) => number | null
   readonly warn: (code: string, message: string) => void
@@ -43,7 +41,7 @@ const RETRY_MS = 1_000
 const MAX_KEYS = 50_000
 
 export function limitStage(options: LimitOptions): Stage {
-  return options.limit.per === 'conversation' ? conversationLimit(options) : new KeyedLimit(options)
+  return options.terms().limit.per === 'conversation' ? conversationLimit(options) : new KeyedLimit(options)
 }
 
 class KeyedLimit implements Stage {
@@ -54,8 +52,8 @@ class KeyedLimit implements Stage {
   readonly #steady: ReturnType<typeof steadyClock>
   /** Overflow of each key that `sample` has seen. */
   readonly #seen = new Recent<number>(MAX_KEYS)
-  /** When the event that holds a slot is due. */
-  readonly #slots = new Recent<number>(MAX_KEYS)
+  /** When the event that holds a slot is due, by the rate of which time. */
+  readonly #slots = new Recent<{ readonly dueAtMs: number; readonly sinceMs: number }>(MAX_KEYS)
 
   constructor(options: LimitOptions) {
     this.#o = options
@@ -70,14 +68,15 @@ class KeyedLimit implements Stage {
 
   async run(events: readonly Event[]): Promise<readonly Outcome[]> {
     const nowMs = this.#steady.nowMs()
+    const { overflow } = this.#o.terms().limit
     const outcomes: Outcome[] = []
-    const byKey = new Map<string, { readonly rate: Rate; readonly indexes: number[] }>()
+    const byKey = new Map<string, { readonly rate: KeyRate; readonly indexes: number[] }>()
     for (const [i, event] of events.entries()) {
       const verdict = event.redelivered ? KEEP : this.#classify(event, nowMs)
       outcomes[i] = verdict.type === 'limited' ? KEEP : verdict
       if (verdict.type !== 'limited') continue
       // A repetition that ends behind the limit is not the latest of anything.
-      if (event.duplicateOf !== null && this.#o.limit.overflow === 'latest' && this.#o.dedupe === true) continue
+      if (event.duplicateOf !== null && overflow === 'latest' && this.#o.dedupe === true) continue
       const demand = byKey.get(verdict.key)
       if (demand === undefined) byKey.set(verdict.key, { rate: verdict.rate, indexes: [i] })
       else demand.indexes.push(i)
@@ -90,10 +89,10 @@ class KeyedLimit implements Stage {
     const nowMs = this.#steady.nowMs()
     const outcomes: Outcome[] = held.map(() => KEEP)
     const again: number[] = []
-    const late = new Map<string, { readonly rate: Rate; readonly indexes: number[]; givenBackAtMs: number }>()
+    const late = new Map<string, { readonly rate: KeyRate; readonly indexes: number[]; givenBackAtMs: number }>()
     for (const [i, { event, reason, dueAtMs, key }] of held.entries()) {
       if (reason === 'limit.unavailable') again.push(i)
-      if (reason === 'limit.unavailable' || nowMs - this.#steady.ahead() - dueAtMs <= GRACE_MS) continue
+      if (reason === 'limit.unavailable' || this.#isGood(key, dueAtMs, nowMs)) continue
       const verdict = this.#classify(event, nowMs)
       if (verdict.type !== 'limited') outcomes[i] = verdict
       else {
@@ -112,13 +111,13 @@ class KeyedLimit implements Stage {
       givenBackAtMs,
     }))
     const taken = await this.#take(demands, nowMs)
-    for (const [k, [key, { indexes }]] of [...late].entries())
+    for (const [k, [key, { rate, indexes }]] of [...late].entries())
       for (const [n, i] of indexes.entries()) {
         const { reason, slot } = held[i]!
         const atMs = taken?.[k]?.[n] ?? null
         if (atMs !== null && atMs <= nowMs) continue
-        if (atMs !== null && slot !== null) this.#slots.set(slot, atMs)
-        outcomes[i] = this.#until(reason, atMs ?? nowMs + RETRY_MS, key, slot)
+        if (atMs !== null && slot !== null) this.#slots.set(slot, { dueAtMs: atMs, sinceMs: rate.sinceMs })
+        outcomes[i] = this.#until(reason, atMs ?? nowMs + RETRY_MS, key, slot, rate.untilMs)
       }
     if (again.length > 0) {
       const verdicts = await this.run(again.map((i) => held[i]!.event))
@@ -127,18 +126,26 @@ class KeyedLimit implements Stage {
     return outcomes
   }
 
+  /** Whether the token that an event waited for is still its own. */
+  #isGood(key: string | null, dueAtMs: number, nowMs: number): boolean {
+    const clockMs = nowMs - this.#steady.ahead()
+    if (clockMs - dueAtMs > GRACE_MS) return false
+    const sinceMs = key === null ? 0 : rateOf(this.#o.terms(), key, nowMs).sinceMs
+    return dueAtMs > sinceMs || sinceMs > clockMs
+  }
+
   async #decide(
     events: readonly Event[],
-    byKey: ReadonlyMap<string, { readonly rate: Rate; readonly indexes: readonly number[] }>,
+    byKey: ReadonlyMap<string, { readonly rate: KeyRate; readonly indexes: readonly number[] }>,
     outcomes: Outcome[],
     nowMs: number,
   ): Promise<void> {
-    const { overflow } = this.#o.limit
+    const { overflow } = this.#o.terms().limit
     const keys = [...byKey].map(([key, { rate, indexes }]) => ({
       key,
       rate,
       // Who is older or newer than the one that holds its slot is found out there, and needs no token.
-      indexes: overflow === 'latest' ? indexes.filter((i) => !this.#intoSlot(events[i]!, i, key, outcomes, nowMs)) : indexes,
+      indexes: overflow === 'latest' ? indexes.filter((i) => !this.#intoSlot(events[i]!, i, { key, rate }, outcomes, nowMs)) : indexes,
     }))
     const demands = keys.map(({ key, rate, indexes }) => ({
       key,
@@ -157,7 +164,7 @@ class KeyedLimit implements Stage {
         if (atMs === null) outcomes[i] = this.#until('limit.unavailable', nowMs + RETRY_MS, key, null)
         else if (at !== undefined && at <= nowMs)
           outcomes[i] = overflow === 'latest' ? { type: 'keep', slot: slotOf(events[i]!, key) } : KEEP
-        else if (at !== undefined) outcomes[i] = this.#until('limit.delayed', at, key, null)
+        else if (at !== undefined) outcomes[i] = this.#until('limit.delayed', at, key, null, rate.untilMs)
         else if (overflow === 'latest') into(slots, slotOf(events[i]!, key), i)
         else outcomes[i] = this.#overflow(key)
       }
@@ -178,25 +185,28 @@ class KeyedLimit implements Stage {
     for (const [k, { demand, slots }] of waiting.entries())
       for (const [n, [slot, indexes]] of [...slots].entries()) {
         const atMs = taken?.[k]?.[n]
-        if (atMs !== undefined) this.#slots.set(slot, atMs)
-        const outcome = this.#until(atMs === undefined ? 'limit.unavailable' : 'limit.latest', atMs ?? nowMs + RETRY_MS, demand.key, slot)
+        const { key, rate } = demand
+        if (atMs !== undefined) this.#slots.set(slot, { dueAtMs: atMs, sinceMs: rate.sinceMs })
+        const reason = atMs === undefined ? 'limit.unavailable' : 'limit.latest'
+        const outcome = this.#until(reason, atMs ?? nowMs + RETRY_MS, key, slot, rate.untilMs)
         for (const i of indexes) outcomes[i] = outcome
       }
   }
 
-  #intoSlot(event: Event, i: number, key: string, outcomes: Outcome[], nowMs: number): boolean {
-    const slot = slotOf(event, key)
-    const dueAtMs = this.#slots.get(slot)
-    if (dueAtMs === undefined || dueAtMs <= nowMs) return false
-    outcomes[i] = this.#until('limit.latest', dueAtMs, key, slot)
+  #intoSlot(event: Event, i: number, by: { key: string; rate: KeyRate }, outcomes: Outcome[], nowMs: number): boolean {
+    const slot = slotOf(event, by.key)
+    const { dueAtMs = 0, sinceMs } = this.#slots.get(slot) ?? {}
+    if (dueAtMs <= nowMs || sinceMs !== by.rate.sinceMs) return false
+    outcomes[i] = this.#until('limit.latest', dueAtMs, by.key, slot, by.rate.untilMs)
     return true
   }
 
   #overflow(key: string): Outcome {
-    if (this.#o.limit.overflow === 'sample') {
+    const { overflow, sampleOneIn } = this.#o.terms().limit
+    if (overflow === 'sample') {
       const seen = (this.#seen.get(key) ?? 0) + 1
-      this.#seen.set(key, seen % this.#o.limit.sampleOneIn)
-      if (seen === this.#o.limit.sampleOneIn) return keepNoted({ reason: 'limit.sampled', key, mark: null })
+      this.#seen.set(key, seen % sampleOneIn)
+      if (seen === sampleOneIn) return keepNoted({ reason: 'limit.sampled', key, mark: null })
     }
     return drop('limit.rate', key)
   }
@@ -211,8 +221,9 @@ class KeyedLimit implements Stage {
     }
   }
 
-  #until(reason: string, atMs: number, key: string, slot: string | null): Outcome {
-    return hold(reason, Math.ceil(atMs - this.#steady.ahead()), slot === null || reason === 'limit.unavailable' ? { key } : { key, slot })
+  #until(reason: string, atMs: number, key: string, slot: string | null, untilMs = Infinity): Outcome {
+    const dueAtMs = Math.min(Math.ceil(atMs - this.#steady.ahead()), untilMs)
+    return hold(reason, dueAtMs, slot === null || reason === 'limit.unavailable' ? { key } : { key, slot })
   }
 }
 

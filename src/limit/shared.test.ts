@@ -17,6 +17,7 @@ import { Life, ScriptedSink, type World, tempDir, world } from '../testing/route
 import { KEEP } from '../pipeline/outcome.ts'
 import { virtualClock } from '../testing/virtual-clock.ts'
 import { limitStage } from './limit.ts'
+import { fixedTerms } from './rates.ts'
 
 const SECONDS = 12
 const RATE = { perSecond: 5, burst: 10 }
@@ -41,7 +42,7 @@ async function play(overflow: LimitConfig['overflow'], leaseMs: number): Promise
         }),
     })
     const stage = limitStage({
-      limit: limitConfig({ ...RATE, overflow, sampleOneIn: 10 }),
+      terms: fixedTerms(limitConfig({ ...RATE, overflow, sampleOneIn: 10 })),
       topics: null,
       name: 'crm',
       store: sqliteStore({ path }),

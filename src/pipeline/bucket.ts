@@ -1,6 +1,7 @@
 /**
  * The token bucket, as one number per key: the time at which the bucket would be full again (the generic cell rate algorithm). Tokens
- * have times, never earlier than asked for: of the tokens of one bucket at most `perSecond * T + burst` fall into any T seconds.
+ * have times, never earlier than asked for: of the tokens of one bucket at most `perSecond * T + burst` fall into any T seconds. When the
+ * rate changes what was used stays used: over a change it is at most `old perSecond * T1 + new perSecond * T2 + the larger burst`.
  */
 export type Rate = { readonly perSecond: number; readonly burst: number }
 
@@ -41,7 +42,8 @@ export function takeTokens(bucket: Bucket | null, request: TakeRequest, nowMs: n
     full = Math.max(at, full) + intervalMs
     atMs.push(at)
   }
-  return { bucket: { fullAtMs: full, asOfMs: nowMs, emptiedAtMs: before?.emptiedAtMs ?? 0, perSecond, burst }, atMs, nextAtMs: earliest() }
+  const emptiedAtMs = Math.max(before?.emptiedAtMs ?? 0, request.givenBackAtMs ?? 0)
+  return { bucket: { fullAtMs: full, asOfMs: nowMs, emptiedAtMs, perSecond, burst }, atMs, nextAtMs: earliest() }
 }
 
 /** The bucket as it is now, at the rate of now. */
@@ -52,7 +54,9 @@ function brought(bucket: Bucket, { perSecond, burst, givenBackAtMs = 0 }: TakeRe
   const emptiedAtMs = Math.max(0, bucket.emptiedAtMs - backMs)
   const empties = givenBackAtMs > emptiedAtMs
   if (!empties && perSecond === bucket.perSecond && burst === bucket.burst) return { ...bucket, fullAtMs, emptiedAtMs }
-  // What is missing in the bucket is missing still, but what was taken of the future counts no more.
-  const missing = Math.min(burst, ((fullAtMs - nowMs) * bucket.perSecond) / 1_000)
-  return { ...bucket, fullAtMs: nowMs + (missing * 1_000) / perSecond, emptiedAtMs: empties ? givenBackAtMs : emptiedAtMs }
+  // What is missing in the bucket is missing still, but what was given back of the future counts no more.
+  const changedAtMs = empties ? Math.min(givenBackAtMs, nowMs) : nowMs
+  const taken = ((fullAtMs - changedAtMs) * bucket.perSecond) / 1_000
+  const missing = empties ? Math.min(burst, taken) : taken
+  return { ...bucket, fullAtMs: changedAtMs + (missing * 1_000) / perSecond, emptiedAtMs: empties ? givenBackAtMs : emptiedAtMs }
 }

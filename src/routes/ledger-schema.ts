@@ -69,6 +69,7 @@ const STEPS: readonly string[] = [
   INSERT INTO counters SELECT r.name, c.key, c.value FROM routes r, json_each(r.counts) c;
   ALTER TABLE routes DROP COLUMN counts;
   `,
+  `ALTER TABLE flags ADD COLUMN until_ms INTEGER; ALTER TABLE flag_changes ADD COLUMN until_ms INTEGER;`,
 ]
 
 /** Brings the schema up to date; refuses a file written by a newer version. */

@@ -243,6 +243,11 @@ export class Ledger {
     return typeof atMs === 'number' ? atMs : null
   }
 
+  /** When the definition of a route was last changed. */
+  revisedAtMs(route: string): number {
+    return Number(this.get('SELECT max(at_ms) AS at_ms FROM revisions WHERE route = ?', route)?.['at_ms'] ?? 0)
+  }
+
   /** The definition of a route in force when it met `seq`. */
   revisionAt(route: string, seq: number): { readonly revision: string; readonly definition: string } | null {
     const row =

@@ -17,17 +17,19 @@ import { LOG_ID, Life, ScriptedSink, type World, someEvents, tempDir, world } fr
 import { seededRandom, turns } from '../testing/virtual-clock.ts'
 import { explainOnRoute } from './explain.ts'
 
-function limit(at: World, path: string, more: Partial<LimitConfig>, overrides: () => readonly LimitOverride[] = () => []): Stage {
+type Overrides = Map<string | null, LimitOverride>
+
+function limit(at: World, path: string, more: Partial<LimitConfig>, overrides: Overrides = new Map()): Stage {
   const store = sqliteStore({ path })
+  const config = limitConfig(more)
   return limitStage({
-    limit: limitConfig(more),
+    terms: () => ({ limit: config, sinceMs: 0, overrides }),
     topics: null,
     name: 'crm',
     dedupe: true,
     store,
     clock: at.clock,
     leaseMs: 0,
-    overrides,
     warn: (code) => assert.fail(code),
   })
 }
@@ -92,16 +94,15 @@ test('explain says of each event what the limit did: delayed, sampled, dropped, 
 test('a limit that is raised lets what waits go at the new rate, in its order', async () => {
   const at = world()
   at.log.append(someEvents(600, { queueId: 'q' }))
-  let overrides: LimitOverride[] = []
+  const overrides: Overrides = new Map()
   const sink = new ScriptedSink({})
   const life = new Life(at)
-  const stage = limit(at, join(tempDir(), 'limits.db'), { perSecond: 0.1, burst: 1, overflow: 'delay' }, () => overrides)
+  const stage = limit(at, join(tempDir(), 'limits.db'), { perSecond: 0.1, burst: 1, overflow: 'delay' }, overrides)
   const route = await life.route(sink, {}, { shaping: [stage] })
   await turns(60)
   assert.equal(route.status().held, 599)
-  overrides = [{ key: 'q', rate: { perSecond: 100, burst: 1 }, untilMs: null }]
   const changedMs = at.clock.nowMs()
-  route.limitChanged('q')
+  void route.changeLimit('q', () => overrides.set('q', { rate: { perSecond: 100, burst: 1 }, sinceMs: changedMs, untilMs: null }))
   await at.clock.until('all', () => sink.delivered.length === 600)
   assert.equal(at.clock.nowMs() - changedMs, 599 * 10)
   assert.deepEqual(

@@ -12,16 +12,19 @@ import type { Clock } from '../pipeline/clock.ts'
 import { deliverPiece } from '../pipeline/deliver.ts'
 import type { Outcome, Stage } from '../pipeline/outcome.ts'
 import type { Sink } from '../sinks/sink.ts'
+import { Alarm } from './alarm.ts'
 import { Breaker } from './breaker.ts'
 import { Held } from './held.ts'
 import { hold } from './holding.ts'
 import type { Ledger, Pending } from './ledger.ts'
 import { Ordering } from './ordering.ts'
 import { Parked } from './parked.ts'
-import { Progress, type Range, rangesOf } from './progress.ts'
+import { Progress } from './progress.ts'
 import { Settlement } from './settlement.ts'
 import { Spoken } from './spoken.ts'
+import type { RouteStatus } from './status.ts'
 import { type Job, Supply } from './supply.ts'
+import { takeUp } from './take-up.ts'
 
 export type RouteOptions = {
   readonly config: RouteConfig
@@ -53,11 +56,11 @@ export class Route {
   readonly #breaker = new Breaker()
   readonly #settlement: Settlement
   readonly #spoken: Spoken
+  readonly #works: (() => void)[] = []
   #running = 0
   #paused: boolean
   #stopping = false
-  #wake: (() => void) | null = null
-  #woken = false
+  readonly #alarm: Alarm
   /** Aborts when the route begins to stop: nothing rests any more. */
   readonly #stopped = new AbortController()
   /** Aborts when it gives up on what is in flight. */
@@ -72,6 +75,7 @@ export class Route {
 
   constructor(options: RouteOptions) {
     this.#o = options
+    this.#alarm = new Alarm(options.clock)
     this.name = options.config.name
     this.#paused = options.config.paused
     this.#spoken = new Spoken(this.name, options.warn)
@@ -115,22 +119,12 @@ export class Route {
       lastAtMs: ledger.lastAtMs,
       signal: this.#abort.signal,
     })
-    // Retention has taken what this route had not settled: it was not configured meanwhile.
-    const isGone = (p: Pending): boolean => p.state !== 'redrive' && p.seq < options.log.firstSeq
-    const left = this.#held.before(options.log.firstSeq).map((row) => row.seq)
-    const gone: Range[] = state === null ? [] : rangesOf([...state.pending.filter(isGone).map((p) => p.seq), ...left])
-    if (state !== null) gone.push(...new Progress(state.position, state.above).unsettled(state.position, position - 1))
-    this.#settlement.expired(gone, 'backlog.retention')
-    if (gone.length > 0)
+    const { firstSeq } = options.log
+    if (takeUp({ state, position, firstSeq, held: this.#held, parked: this.#parked, settlement: this.#settlement }))
       options.warn(
         'backlog.retention',
         `route ${this.name}: records it had not settled have left the log while it was not configured; they count as dropped`,
       )
-    for (const seq of left) this.#held.remove(seq)
-    for (const pending of state?.pending ?? []) {
-      if (isGone(pending)) this.#settlement.unpark(pending.seq)
-      else this.#parked.restore(pending)
-    }
     this.#ordering.restore(options.clock.nowMs())
   }
 
@@ -146,8 +140,7 @@ export class Route {
 
   /** New records, a due time passed, a redrive: look again. */
   wake(): void {
-    this.#woken = true
-    this.#wake?.()
+    this.#alarm.ring()
   }
 
   get paused(): boolean {
@@ -164,18 +157,7 @@ export class Route {
     return Math.min(this.#settlement.committedPosition, this.#parked.neededSeq, this.#held.neededSeq)
   }
 
-  status(): {
-    position: number
-    lag: number
-    inFlight: number
-    retrying: number
-    held: number
-    breaker: string
-    paused: boolean
-    counts: Readonly<Record<string, number>>
-    sinkError: string | null
-    latency: { events: number; p50Ms: number | null; p99Ms: number | null; maxMs: number }
-  } {
+  status(): RouteStatus {
     return {
       position: this.#progress.position,
       lag: Math.max(0, this.#o.log.nextSeq - this.#progress.position),
@@ -206,10 +188,23 @@ export class Route {
     this.wake()
   }
 
-  /** A limit has changed, of one key or (null) of all: what waits because of it books anew. */
-  limitChanged(key: string | null): void {
-    this.#held.hurry('limit', key, this.#o.clock.nowMs())
-    this.wake()
+  /** Changes a limit at run time, of one key or (null) of all, so that what waits because of it books anew. Resolves when it may. */
+  changeLimit(key: string | null, change: () => void): Promise<void> {
+    return this.between(() => {
+      change()
+      this.#held.hurry('limit', key, this.#o.clock.nowMs())
+    })
+  }
+
+  /** Does something while no batch is on its way through the stages; resolves when it is done (never, when the route stops before). */
+  between(work: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.#works.push(() => {
+        work()
+        resolve()
+      })
+      this.wake()
+    })
   }
 
   /**
@@ -240,24 +235,25 @@ export class Route {
 
   async #run(): Promise<void> {
     while (!this.#stopping || this.#draining) {
-      this.#woken = false
+      this.#alarm.reset()
       let moved = false
       try {
+        this.#doWorks()
         moved = await this.#pump()
       } catch (error) {
         this.#o.warn(
           'route.failed',
           `route ${this.name}: ${error instanceof Error ? error.message : String(error)}; trying again in a second`,
         )
-        await this.#sleep(1_000)
+        await this.#alarm.sleep(1_000)
         continue
       }
       if (this.#draining && !moved && this.#running === 0) break
-      if (!moved && !this.#woken) await this.#sleep(this.#idleMs())
+      if (!moved) await this.#alarm.sleep(this.#idleMs())
     }
     while (this.#running > 0) {
-      this.#woken = false
-      await this.#sleep(IDLE_MS)
+      this.#alarm.reset()
+      await this.#alarm.sleep(IDLE_MS)
     }
   }
 
@@ -265,6 +261,7 @@ export class Route {
   async #pump(): Promise<boolean> {
     let moved = false
     while (this.#mayStart()) {
+      this.#doWorks()
       const closed = this.#breaker.state(this.#o.clock.nowMs()) === 'closed'
       const jobs = await this.#supply.next(closed ? { limit: this.#o.sink.maxBatch, first: 'due' } : { limit: 1, first: 'fresh' })
       if (jobs === null) return moved
@@ -275,6 +272,14 @@ export class Route {
       void this.#deliver(jobs)
     }
     return moved
+  }
+
+  /** One that fails (a full disk) is tried again. */
+  #doWorks(): void {
+    for (let work = this.#works[0]; work !== undefined; work = this.#works[0]) {
+      work()
+      this.#works.shift()
+    }
   }
 
   #mayStart(): boolean {
@@ -381,16 +386,5 @@ export class Route {
     change()
     const isClosed = this.#breaker.state(nowMs) === 'closed'
     if (wasClosed !== isClosed) this.#spoken.breaker(isClosed, reason)
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    if (this.#woken) return
-    const done = new AbortController()
-    const woken = new Promise<void>((resolve) => {
-      this.#wake = resolve
-    })
-    await Promise.race([woken, this.#o.clock.wait(ms, done.signal)])
-    done.abort()
-    this.#wake = null
   }
 }

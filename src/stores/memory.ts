@@ -1,5 +1,5 @@
 import { type Bucket, takeTokens } from '../pipeline/bucket.ts'
-import type { Claim, ClaimRequest, Store, TokenRequest } from './store.ts'
+import type { Claim, ClaimRequest, Store, TokenRequest, ValueRequest } from './store.ts'
 
 /*
  * The reference store: what the others must behave like, and enough for one process that may forget on exit.
@@ -68,9 +68,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     return { atMs, nextAtMs }
   }
 
-  const rememberOne = (key: string, value: string | null, nowMs: number, untilMs: number): string | null => {
+  const rememberOne = ({ key, value, instead }: ValueRequest, nowMs: number, untilMs: number): string | null => {
     const known = values.get(key)
-    if (known !== undefined && known.untilMs > nowMs) return known.value
+    if (known !== undefined && known.untilMs > nowMs && (value === null || known.value !== instead)) return known.value
     if (value === null) return null
     values.delete(key)
     values.set(key, { value, untilMs })
@@ -90,7 +90,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       return tokens
     },
     async remember(entries, nowMs, expiresAtMs) {
-      const known = entries.map(({ key, value }) => rememberOne(key, value, nowMs, expiresAtMs))
+      const known = entries.map((entry) => rememberOne(entry, nowMs, expiresAtMs))
       bound(values, ({ untilMs }) => untilMs <= nowMs)
       return known
     },

@@ -5,7 +5,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type Bucket, takeTokens } from '../pipeline/bucket.ts'
 import { Purge, atomically, openFile } from './sqlite-file.ts'
-import type { TokenRequest, Tokens } from './store.ts'
+import type { TokenRequest, Tokens, ValueRequest } from './store.ts'
 
 const BUCKETS = 'trunkline_buckets_2'
 const VALUES = 'trunkline_values_1'
@@ -62,19 +62,14 @@ export class SqliteTokens {
     })
   }
 
-  remember(
-    entries: readonly { readonly key: string; readonly value: string | null }[],
-    nowMs: number,
-    expiresAtMs: number,
-  ): readonly (string | null)[] {
-    const look = ({ key }: { readonly key: string }): string | null =>
-      (this.#value.get(key, nowMs) as { value: string } | undefined)?.value ?? null
+  remember(entries: readonly ValueRequest[], nowMs: number, expiresAtMs: number): readonly (string | null)[] {
+    const look = ({ key }: ValueRequest): string | null => (this.#value.get(key, nowMs) as { value: string } | undefined)?.value ?? null
     if (entries.every(({ value }) => value === null)) return entries.map(look)
     return atomically(this.#db, () => {
       this.#oldValues.slice(Math.max(PURGE_AT_LEAST, 2 * entries.length), nowMs)
       return entries.map((entry) => {
         const known = look(entry)
-        if (known !== null || entry.value === null) return known
+        if (entry.value === null || (known !== null && known !== entry.instead)) return known
         this.#remember.run(entry.key, entry.value, expiresAtMs)
         return entry.value
       })

@@ -23,6 +23,13 @@ export type Tokens = {
   readonly nextAtMs: number
 }
 
+export type ValueRequest = {
+  readonly key: string
+  readonly value: string | null
+  /** The value that this one takes the place of. */
+  readonly instead?: string
+}
+
 export interface Store {
   /**
    * Claims each key (lower-case hex) for `owner` until `untilMs`. The same key twice in one call: the second gets `leased`.
@@ -39,13 +46,9 @@ export interface Store {
    */
   takeTokens(requests: readonly TokenRequest[], nowMs: number): Promise<readonly Tokens[]>
   /**
-   * Remembers a value for each key (any text) until `expiresAtMs` unless there is one, and answers the one there is. With the value
-   * null it only looks, and answers null where there is none.
+   * Remembers a value for each key (any text) until `expiresAtMs` unless there is one (another than `instead`), and answers the one
+   * there is. With the value null it only looks, and answers null where there is none.
    */
-  remember(
-    entries: readonly { readonly key: string; readonly value: string | null }[],
-    nowMs: number,
-    expiresAtMs: number,
-  ): Promise<readonly (string | null)[]>
+  remember(entries: readonly ValueRequest[], nowMs: number, expiresAtMs: number): Promise<readonly (string | null)[]>
   close(): Promise<void>
 }

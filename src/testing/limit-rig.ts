@@ -6,6 +6,7 @@ import { memoryStore } from '../stores/memory.ts'
 import type { Store } from '../stores/store.ts'
 import { eventOf } from './event-of.ts'
 import { type LimitOptions, limitStage } from '../limit/limit.ts'
+import { fixedTerms } from '../limit/rates.ts'
 
 export const T = 1_774_000_000_000
 export const PRESENCE = 'v2.users.{id}.presence'
@@ -42,7 +43,7 @@ export function rig(limit: Partial<LimitConfig> = {}, more: Partial<LimitOptions
   const store = more.store ?? memoryStore()
   const warnings: string[] = []
   const stage = limitStage({
-    limit: limitConfig(limit),
+    terms: fixedTerms(limitConfig(limit)),
     topics: null,
     name: 'crm',
     store,

@@ -192,7 +192,12 @@ export class Life {
   async route(
     sink: Sink,
     overrides: Partial<RouteConfig> = {},
-    more: { reader?: LogReader; seed?: number; shaping?: readonly Stage[] } = {},
+    more: {
+      reader?: LogReader
+      seed?: number
+      shaping?: readonly Stage[]
+      beforeStart?: (routes: ReadonlyMap<string, Route>) => void
+    } = {},
   ): Promise<Route> {
     const { clock, log, warnings } = this.#world
     const config = routeConfig(overrides)
@@ -227,8 +232,9 @@ export class Life {
         if (!this.#dead) warnings.push(`${code}: ${message}`)
       },
     })
-    if (revised) route.limitChanged(null)
+    if (revised) void route.changeLimit(null, () => undefined)
     this.routes.set(config.name, route)
+    more.beforeStart?.(this.routes)
     await route.start()
     return route
   }

@@ -177,8 +177,12 @@ export function storeContract(name: string, harness: StoreHarness): void {
       )
     })
 
-    const take = async (store: Store, tokens: number, nowMs: number, more: { ahead?: boolean; perSecond?: number; key?: string } = {}) =>
-      (await store.takeTokens([{ key: 'k', perSecond: 5, burst: 3, tokens, ahead: false, ...more }], nowMs))[0]
+    const take = async (
+      store: Store,
+      tokens: number,
+      nowMs: number,
+      more: { ahead?: boolean; perSecond?: number; key?: string; givenBackAtMs?: number } = {},
+    ) => (await store.takeTokens([{ key: 'k', perSecond: 5, burst: 3, tokens, ahead: false, ...more }], nowMs))[0]
 
     test('a bucket gives its burst, then a token an interval, and says when the next is there', async () => {
       const store = await open()
@@ -194,9 +198,20 @@ export function storeContract(name: string, harness: StoreHarness): void {
       assert.deepEqual((await take(store, 5, NOW, { ahead: true }))?.atMs, [NOW, NOW, NOW, NOW + 200, NOW + 400])
       assert.deepEqual((await take(store, 1, NOW + 10, { ahead: true }))?.atMs, [NOW + 600])
       assert.deepEqual(await take(store, 1, NOW + 300), { atMs: [], nextAtMs: NOW + 800 })
-      const slower = (await take(store, 2, NOW + 300, { ahead: true, perSecond: 2 }))?.atMs
-      assert.deepEqual(slower, [NOW + 800, NOW + 1_300], 'another rate begins with an empty bucket')
-      assert.deepEqual((await take(store, 1, NOW + 400, { ahead: true, perSecond: 2 }))?.atMs, [NOW + 1_800])
+      const slower = { ahead: true, perSecond: 2, givenBackAtMs: NOW + 300 }
+      assert.deepEqual((await take(store, 2, NOW + 300, slower))?.atMs, [NOW + 800, NOW + 1_300], 'the future begins anew, at another rate')
+      assert.deepEqual((await take(store, 1, NOW + 400, slower))?.atMs, [NOW + 1_800], 'once')
+      assert.deepEqual((await take(store, 1, NOW + 400, { ahead: true }))?.atMs, [NOW + 1_160], 'not by who knows of no change')
+    })
+
+    test('a changed rate begins with the tokens that are left: what was used stays used', async () => {
+      const store = await open()
+      const since = (givenBackAtMs: number, perSecond: number): object => ({ givenBackAtMs, perSecond })
+      await take(store, 2, NOW)
+      assert.deepEqual(await take(store, 0, NOW, since(NOW, 1)), { atMs: [], nextAtMs: NOW })
+      assert.deepEqual(await take(store, 2, NOW, since(NOW, 1)), { atMs: [NOW], nextAtMs: NOW + 1_000 })
+      assert.deepEqual(await take(store, 2, NOW, since(NOW + 1, 100)), { atMs: [], nextAtMs: NOW + 10 })
+      assert.deepEqual(await take(store, 2, NOW, { perSecond: 1 }), { atMs: [], nextAtMs: NOW + 1_000 }, 'another process, as it was')
     })
 
     test('a clock that was set back closes no bucket until it is where it was', async () => {
@@ -245,13 +260,15 @@ export function storeContract(name: string, harness: StoreHarness): void {
       assert.equal(await remember('a', null, NOW + 999), 'x')
       assert.equal(await remember('a', null, NOW + 1_000), null)
       assert.equal(await remember('a', 'z', NOW + 1_000), 'z')
+      const replace = async (instead: string) => (await store.remember([{ key: 'a', value: 'y', instead }], NOW + 1_000, EXPIRY))[0]
+      assert.deepEqual([await replace('x'), await replace('z'), await remember('a', 'z', NOW + 1_000)], ['z', 'y', 'y'])
       const entries = [
         { key: 'b', value: '1' },
         { key: 'a', value: null },
         { key: 'b', value: '2' },
         { key: 'c', value: null },
       ]
-      assert.deepEqual(await store.remember(entries, NOW + 1_000, EXPIRY), ['1', 'z', '1', null])
+      assert.deepEqual(await store.remember(entries, NOW + 1_000, EXPIRY), ['1', 'y', '1', null])
       assert.deepEqual(await store.remember([], NOW, EXPIRY), [])
     })
 

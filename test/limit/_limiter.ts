@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import type { Event } from '../../src/event/event.ts'
 import { systemClock } from '../../src/hosts/clock.ts'
 import { limitStage } from '../../src/limit/limit.ts'
+import { fixedTerms } from '../../src/limit/rates.ts'
 import type { Outcome, Stage } from '../../src/pipeline/outcome.ts'
 import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { limitConfig } from '../../src/testing/limit-rig.ts'
@@ -36,7 +37,7 @@ async function run({ dir, process: own, processes, seconds, aheadMs }: Task): Pr
   for (const overflow of POLICIES) {
     const book: Book = { admitted: [], offered: 0, readMs: -Infinity }
     const stage = limitStage({
-      limit: limitConfig({ ...RATE, overflow, sampleOneIn: SAMPLE_ONE_IN }),
+      terms: fixedTerms(limitConfig({ ...RATE, overflow, sampleOneIn: SAMPLE_ONE_IN })),
       topics: null,
       name: overflow,
       store,

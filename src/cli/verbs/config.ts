@@ -5,9 +5,10 @@
 import { Command, Option } from 'commander'
 import type { Config } from '../../config/config.ts'
 import { note, print, printJson, type Context } from '../context.ts'
-import { USAGE } from '../failure.ts'
+import { USAGE, usageError } from '../failure.ts'
 import { clientOf } from '../client.ts'
 import { count, instant, table } from '../format.ts'
+import { endText, keyOption, limitCommand, rateText, unsetLimit } from '../limit-flags.ts'
 import { checkedConfig, configOf, printConfigError } from '../loading.ts'
 import { wholeNumber, withClient, withExamples, withJson, type ClientOptions } from '../options.ts'
 import { fieldOf, listOf, numberOf, textOf } from '../read.ts'
@@ -15,6 +16,7 @@ import { escapeLines, safe } from '../text.ts'
 import { whoIs, withSigned, type Signed } from '../who.ts'
 
 type FlagOptions = ClientOptions & Signed & { readonly json?: true }
+type UnsetOptions = FlagOptions & { readonly limit?: true; readonly key?: string }
 type ListOptions = FlagOptions & { readonly changes?: true; readonly limit: number }
 type Options = { readonly json?: true; readonly config?: string; readonly dataDir?: string }
 
@@ -28,7 +30,7 @@ export function configCommand(context: Context): Command {
   withExamples(show, 'trunkline config show --json')
   withExamples(check, 'trunkline config check', 'trunkline config check --config deploy/trunkline.config.ts')
   const flags = withJson(withClient(new Command('flags')))
-    .description('list what was changed in the running service: pauses, schema versions, policies')
+    .description('list what was changed in the running service: pauses, limits, schema versions, policies')
     .option('--changes', 'list the changes instead, newest first, with who made them')
     .option('--limit <n>', 'how many changes', wholeNumber(1, 1000), 50)
     .action((options: ListOptions) => listFlags(context, options))
@@ -41,13 +43,15 @@ export function configCommand(context: Context): Command {
     .argument('<route>', 'name of the route')
     .action((route: string, options: FlagOptions) => resumeRoute(context, route, options))
   const unset = withSigned(withJson(withClient(new Command('unset'))))
-    .description('take back what pause or resume said of a route: the configuration decides again')
+    .description('take back what pause, resume or (with --limit) limit said of a route: the configuration decides again')
     .argument('<route>', 'name of the route')
-    .action((route: string, options: FlagOptions) => unsetRoute(context, route, options))
+    .option('--limit', 'take back a change of its limit')
+    .addOption(keyOption())
+    .action((route: string, options: UnsetOptions) => unsetRoute(context, route, options))
   withExamples(flags, 'trunkline config flags', 'trunkline config flags --changes --limit 10')
   withExamples(pause, 'trunkline config pause crm')
   withExamples(resume, 'trunkline config resume crm')
-  withExamples(unset, 'trunkline config unset crm')
+  withExamples(unset, 'trunkline config unset crm', 'trunkline config unset crm --limit --key 7c1d7a52-9d0e-4c38-8a53-6a1ba3ecd8f1')
   const command = new Command('config')
     .description('show or check the configuration (this runs the configuration file, which is code), or the flags of a running service')
     .addCommand(show, { isDefault: true })
@@ -55,6 +59,7 @@ export function configCommand(context: Context): Command {
     .addCommand(flags)
     .addCommand(pause)
     .addCommand(resume)
+    .addCommand(limitCommand(context))
     .addCommand(unset)
   return withExamples(command, 'trunkline config', 'trunkline config check')
 }
@@ -94,14 +99,16 @@ async function listFlags(context: Context, options: ListOptions): Promise<void> 
   }
   const answer = await client.get('/v1/flags', {}, context.signal)
   if (options.json === true) return printJson(context, answer)
+  const nowMs = context.io.clock.nowMs()
   const rows = listOf(answer, 'flags').map((flag) => [
     subjectOf(flag),
     valueOf(flag, 'value'),
+    endText(flag, nowMs),
     textOf(flag, 'by'),
     instant(numberOf(flag, 'atMs')),
   ])
   if (rows.length === 0) note(context, 'no flag is set; the configuration holds')
-  else for (const line of table(['flag', 'value', 'by', 'since'], rows)) print(context, line)
+  else for (const line of table(['flag', 'value', 'ends', 'by', 'since'], rows)) print(context, line)
 }
 
 async function pauseRoute(context: Context, route: string, options: FlagOptions): Promise<void> {
@@ -124,7 +131,9 @@ async function resumeRoute(context: Context, route: string, options: FlagOptions
   if (byConfiguration) note(context, safe`the configuration pauses it; trunkline config unset ${route} lets it decide again`)
 }
 
-async function unsetRoute(context: Context, route: string, options: FlagOptions): Promise<void> {
+async function unsetRoute(context: Context, route: string, options: UnsetOptions): Promise<void> {
+  if (options.limit === true) return unsetLimit(context, route, options)
+  if (options.key !== undefined) throw usageError('--key goes with --limit.', 'Give both, or neither to take back a pause.')
   const change = await setPaused(context, route, null, options)
   if (options.json === true) return printJson(context, change)
   const paused = await isPaused(context, route, options)
@@ -141,12 +150,13 @@ function setPaused(context: Context, route: string, value: boolean | null, optio
 }
 
 function subjectOf(flag: unknown): string {
-  return ['flag', 'route', 'topic', 'class'].flatMap((key) => textOf(flag, key) ?? []).join(' ')
+  return ['flag', 'route', 'key', 'topic', 'class'].flatMap((key) => textOf(flag, key) ?? []).join(' ')
 }
 
 /** A value, or `as configured` where no flag is set. */
 function valueOf(flag: unknown, key: string): string {
-  return fieldOf(flag, key) === null ? 'as configured' : (textOf(flag, key) ?? '?')
+  const value = fieldOf(flag, key)
+  return value === null ? 'as configured' : (textOf(flag, key) ?? rateText(value))
 }
 
 function saysOk(config: Config): string {
