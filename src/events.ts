@@ -15,8 +15,9 @@
  */
 import type { EventFormat, Mark } from './event/event.ts'
 import type { EventBodies, UntypedTopic } from './event-types/generated/bodies.ts'
+import type { FinishedConversation } from './state/finished.ts'
 
-export type { EventBodies, EventFormat, Mark, UntypedTopic }
+export type { EventBodies, EventFormat, FinishedConversation, Mark, UntypedTopic }
 
 /** A topic whose body has a type. `{id}` is literal: `v2.users.{id}.presence` stands for the presence of every user. */
 export type Topic = keyof EventBodies
@@ -24,8 +25,18 @@ export type Topic = keyof EventBodies
 /** Every topic that Genesys documents. */
 export type AnyTopic = Topic | UntypedTopic
 
+/** The topic of what a route with `changes: 'conversation'` is given, and nobody else. */
+export type FinishedTopic = 'trunkline.conversations.{id}.finished'
+
+/** Every topic that a route can be given. */
+export type DeliveredTopic = AnyTopic | FinishedTopic
+
 /** The body of an event of topic `T`: what the schema says, or `unknown` where there is none. */
-export type EventBody<T extends AnyTopic> = T extends Topic ? EventBodies[T] : unknown
+export type EventBody<T extends DeliveredTopic> = T extends FinishedTopic
+  ? FinishedConversation
+  : T extends Topic
+    ? EventBodies[T]
+    : unknown
 
 /**
  * An event of one of the topics `T`. A union of topics gives a union of events that `topic` tells apart:
@@ -34,7 +45,7 @@ export type EventBody<T extends AnyTopic> = T extends Topic ? EventBodies[T] : u
  * The body is what Genesys sent, unchecked: every field may be missing, and an enum may have a value that is new. A route with
  * `validate` decides what becomes of events that do not fit.
  */
-export type TopicEvent<T extends AnyTopic = Topic> = T extends AnyTopic ? CustomEvent<T, EventBody<T>> : never
+export type TopicEvent<T extends DeliveredTopic = Topic> = T extends DeliveredTopic ? CustomEvent<T, EventBody<T>> : never
 
 /**
  * An event of any documented topic. A route without `topics` also delivers what is not documented (yet, or because it is yours): keep a
@@ -64,7 +75,7 @@ export type DeliverContext = {
  * The function of a function sink. Returning (or resolving) means delivered. Throwing means: try again later; an error with
  * `permanent: true` means: never again, and the event becomes a dead letter.
  */
-export type Deliver<T extends AnyTopic = AnyTopic> = (event: TopicEvent<T>, context: DeliverContext) => unknown
+export type Deliver<T extends DeliveredTopic = AnyTopic> = (event: TopicEvent<T>, context: DeliverContext) => unknown
 
 /** What every event says, whatever its topic. Instants are epoch milliseconds. */
 export type EventFacts = {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { compileTopics, topicPatternProblem } from '../pipeline/topic-pattern.ts'
+import { checkChangesTogether } from './changes.ts'
 import { inFile, overrideOf, report, warn, type Reading } from './reading.ts'
 
 /** What no single option can tell: options that contradict each other, topics that match nothing, the default route. */
@@ -17,6 +18,7 @@ export function checkTogether(reading: Reading): void {
   notAbove('http.headersTimeoutMs', 'http.requestTimeoutMs', reading)
   notAbove('log.segmentBytes', 'log.maxBytes', reading)
   checkGenesys(reading)
+  checkChangesTogether(reading)
   const folders = new Map<unknown, string>()
   for (const [path, value] of reading.values) {
     if (path.endsWith('.retry.baseMs')) notAbove(path, path.replace(/baseMs$/, 'maxMs'), reading)

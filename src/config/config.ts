@@ -73,6 +73,8 @@ export type TrunklineConfig = {
         readonly horizonMs?: number | undefined
         /** How far ahead of its receipt an event may be dated to be part of the state. */
         readonly skewMs?: number | undefined
+        /** How long nothing must have been heard of a finished conversation before routes with `changes` are given it. */
+        readonly quietMs?: number | undefined
         /** An answer counts as in time, for the service level, when the wait was no longer; for queues of which neither `state.serviceLevels` nor Genesys Cloud says more. */
         readonly serviceTargetMs?: number | undefined
         /** Who gives up sooner than that does not count for the service level. */
@@ -102,6 +104,8 @@ export type RouteInput = {
   readonly divisions?: readonly string[] | null | undefined
   /** What becomes of topics that carry no queue, media type or division where one is asked for. */
   readonly otherTopics?: 'pass' | 'drop' | null | undefined
+  /** Takes changes of the state in place of events: with `conversation` each conversation once it has finished; null takes events. */
+  readonly changes?: 'conversation' | null | undefined
   /** Where a new route begins: with events that arrive from now on, or with the oldest in the log. */
   readonly from?: 'latest' | 'earliest' | undefined
   /** Whether repetitions of an event are left out. */
@@ -269,6 +273,7 @@ export type Config = {
     readonly enabled: boolean
     readonly horizonMs: number
     readonly skewMs: number
+    readonly quietMs: number
     readonly serviceTargetMs: number
     readonly shortAbandonMs: number
     /** By id or name of a queue. */
@@ -291,6 +296,7 @@ export type RouteConfig = {
   readonly otherTopics: 'pass' | 'drop' | null
   /** What an event must match, all of them: `match`, and what queues, media types and divisions come to. */
   readonly patterns: readonly EventPattern[]
+  readonly changes: 'conversation' | null
   readonly from: 'latest' | 'earliest'
   readonly dedupe: boolean
   readonly validate: boolean

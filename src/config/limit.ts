@@ -1,5 +1,6 @@
 /** Reads what only `limit` has: rates by key and numbers by key; and checks what the options of a limit say together. */
 import { compileTopics } from '../pipeline/topic-pattern.ts'
+import { takesChanges } from './changes.ts'
 import type { LimitRate } from './config.ts'
 import { nearestName } from './nearest.ts'
 import type { Option } from './option.ts'
@@ -72,7 +73,8 @@ export function checkLimit(route: Readonly<Record<string, unknown>>, path: strin
   const { per, overflow, priority } = limit
   const bad = (at: string, message: string, hint: string): void =>
     report(reading, inFile(`${path}.${at}`, null), 'config.bad_value', message, hint)
-  const pairs = pairedTopics(limit['topics'] ?? route['topics'], reading)
+  // A finished conversation is whole.
+  const pairs = takesChanges(route) ? [] : pairedTopics(limit['topics'] ?? route['topics'], reading)
   if (overflow === 'latest' && pairs.length > 0)
     bad(
       'overflow',

@@ -44,6 +44,7 @@ const FULL = {
     enabled: false,
     horizonMs: 60_002,
     skewMs: 12,
+    quietMs: 17,
     serviceTargetMs: 13,
     shortAbandonMs: 14,
     serviceLevels: { Sales: { targetMs: 15, shortAbandonMs: 16 } },
@@ -56,6 +57,7 @@ const FULL = {
       mediaTypes: null,
       divisions: null,
       otherTopics: null,
+      changes: null,
       from: 'earliest',
       dedupe: false,
       validate: false,
@@ -84,6 +86,7 @@ const FULL = {
       mediaTypes: null,
       divisions: null,
       otherTopics: null,
+      changes: null,
       from: 'latest',
       dedupe: true,
       validate: true,
@@ -103,6 +106,7 @@ const FULL = {
       mediaTypes: null,
       divisions: null,
       otherTopics: null,
+      changes: null,
       from: 'latest',
       dedupe: true,
       validate: true,
@@ -198,7 +202,7 @@ test('the reference page is up to date (npm run reference)', () => {
 })
 
 /** Options that have a place in the table whatever their value; null elsewhere stands for a group that is not there. */
-const NULL_IS_A_VALUE: ReadonlySet<string> = new Set(['topics', 'match', 'queues', 'mediaTypes', 'divisions', 'otherTopics'])
+const NULL_IS_A_VALUE: ReadonlySet<string> = new Set(['topics', 'match', 'queues', 'mediaTypes', 'divisions', 'otherTopics', 'changes'])
 
 function pathsOf(value: unknown, path = ''): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [path]

@@ -282,6 +282,14 @@ export const OPTIONS: readonly Option[] = [
     description: 'How far ahead of its receipt an event may be dated to be part of the state.',
   },
   {
+    path: 'state.quietMs',
+    type: 'integer',
+    unit: 'ms',
+    default: 30_000,
+    max: DAY_MS,
+    description: 'How long nothing must have been heard of a finished conversation before routes with `changes` are given it.',
+  },
+  {
     path: 'state.serviceTargetMs',
     type: 'integer',
     unit: 'ms',

@@ -40,6 +40,7 @@ test('a route says no more than its sink', () => {
     mediaTypes: null,
     divisions: null,
     otherTopics: null,
+    changes: null,
     patterns: [],
     from: 'latest',
     dedupe: true,

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { Config, Origin, RouteConfig } from './config.ts'
+import { patternsOfChanges, takesChanges } from './changes.ts'
 import { checkBacklog, checkTogether, checkTopics, defaultRoutes } from './checks.ts'
 import type { ConfigError } from './errors.ts'
 import { checkLimit } from './limit.ts'
@@ -137,7 +138,7 @@ function readRoute(
   const route = readGroup(node, input, path, reading)
   checkTopics(route['topics'], `${path}.topics`, reading)
   checkBacklog(input['backlog'], `${path}.backlog`, reading)
-  const patterns = patternsOf(route, path, reading)
+  const patterns = takesChanges(route) ? patternsOfChanges(route, path, reading) : patternsOf(route, path, reading)
   if (isRecord(route['limit'])) checkTopics(route['limit']['topics'], `${path}.limit.topics`, reading)
   checkLimit(route, `${path}.limit`, reading)
   const sink = route['sink']

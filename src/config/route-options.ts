@@ -52,6 +52,15 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     description: 'What becomes of topics that carry no queue, media type or division where one is asked for.',
   },
   {
+    path: 'routes.*.changes',
+    type: 'choice',
+    choices: ['conversation'],
+    default: null,
+    nullable: true,
+    description:
+      'Takes changes of the state in place of events: with `conversation` each conversation once it has finished; null takes events.',
+  },
+  {
     path: 'routes.*.from',
     type: 'choice',
     choices: ['latest', 'earliest'],

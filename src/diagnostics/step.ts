@@ -25,6 +25,9 @@ export const DURABLE_STEPS = [
   'http.answered',
   'dead.recorded',
   'redrive.recorded',
+  'state.stored',
+  'changes.appended',
+  'changes.settled',
 ] as const
 
 export type DurableStep = (typeof DURABLE_STEPS)[number]

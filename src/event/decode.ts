@@ -5,6 +5,7 @@
  */
 import { Buffer } from 'node:buffer'
 import type { Decoded, Layer, TargetFailure } from './event.ts'
+import { readChange } from './formats/change.ts'
 import { readCustomBus } from './formats/custom-bus.ts'
 import { readEventBridge } from './formats/eventbridge.ts'
 import { controlFrameOf, readNotification } from './formats/notification.ts'
@@ -23,6 +24,8 @@ export type DecodeOptions = {
   readonly maxBytes: number
   /** The organisation to assume for shapes that carry none. */
   readonly orgId?: string
+  /** The record is Trunkline's own. From anybody else a change of the state is an event like any other. */
+  readonly own?: boolean
 }
 
 /** 16 MiB: as much as one request body may have. */
@@ -85,7 +88,8 @@ function peel(bytes: Uint8Array, wrapping: Wrapping, budget: Budget): Decoded[] 
   if (!json.ok) return [failed(json.code, json.message, bytes)]
   const messages = json.object['detail'] === undefined ? sqsMessagesIn(json.object) : null
   if (messages !== null) return messages.flatMap((message) => peelSqs(message, wrapping, budget))
-  return [recognise({ ...json, layers: wrapping.layers, failure: wrapping.failure, orgId: budget.options.orgId ?? null }, bytes)]
+  const { orgId = null, own = false } = budget.options
+  return [recognise({ ...json, layers: wrapping.layers, failure: wrapping.failure, orgId }, bytes, own)]
 }
 
 /** The content of a layer is a body again: one record, an array or lines. Gzip and base64 have line breaks of their own. */
@@ -115,8 +119,8 @@ function peelSqs(message: SqsMessage, wrapping: Wrapping, budget: Budget): Decod
   return peelInside(body, failure === null ? inSqs : { ...inSqs, layers: [...inSqs.layers, 'dlq'], failure }, budget)
 }
 
-function recognise(record: JsonRecord, bytes: Uint8Array): Decoded {
-  const event = readEventBridge(record) ?? readCustomBus(record)
+function recognise(record: JsonRecord, bytes: Uint8Array, own: boolean): Decoded {
+  const event = (own ? readChange(record) : null) ?? readEventBridge(record) ?? readCustomBus(record)
   if (event !== null) return { ok: true, event }
   const frame = controlFrameOf(record.object)
   if (frame !== null) {

@@ -47,7 +47,7 @@ const CARRIAGE_RETURN = 0x0d
 const SPACE = 0x20
 
 function hasEnvelope(format: EventFormat): boolean {
-  return format === 'eventbridge' || format === 'eventbridge-dlq' || format === 'custom-bus'
+  return format !== 'notification' && format !== 'webhook'
 }
 
 /** An envelope for shapes without one, up to the value of `detail`. */

@@ -18,6 +18,8 @@ export type EventFormat =
   | 'custom-bus'
   /** Any other JSON object that names an event type and an entity id. */
   | 'webhook'
+  /** A change of the state, put into the log by Trunkline itself (changes.ts). */
+  | 'change'
 
 /** What was peeled off round the event, outermost first. */
 export type Layer = 'gzip' | 'base64' | 'sqs' | 'dlq'

@@ -16,7 +16,7 @@ export type Identity = Pick<DecodedEvent, 'key' | 'keyKind' | 'envelopeKey'>
 
 export type IdentityFacts = {
   /** Keeps formats apart that could say the same of different things. */
-  readonly family: 'genesys' | 'custom-bus' | 'webhook'
+  readonly family: 'genesys' | 'custom-bus' | 'webhook' | 'change'
   readonly orgId: string | null
   readonly source: string
   readonly topicName: string

@@ -21,7 +21,7 @@ test('the report goes on where it was stored; one that is damaged is begun anew,
   const first = await opened()
   assert.equal(first.fold.load(), null)
   const events = eventsOf(12)
-  for (const event of events) first.fold.fold(event, bodyOf(event))
+  for (const event of events) first.fold.fold(event, bodyOf(event), 1)
   first.fold.store(13)
   const report = first.validation.report()
   assert.equal(report.events, 12)

@@ -17,8 +17,8 @@ export interface Fold {
   readonly isFull?: boolean
   /** The record to go on with; null begins with the oldest. */
   load(): number | null
-  /** Takes one event, no repetitions; its body is parsed. One that throws is counted as unseen. */
-  fold(event: Event, body: unknown): void
+  /** Takes one event, no repetitions and no changes of the state; its body is parsed. One that throws is counted as unseen. */
+  fold(event: Event, body: unknown, seq: number): void
   /** Stores what was made of everything before `position`, in one transaction with it. */
   store(position: number): void
 }
@@ -159,8 +159,11 @@ export class LogFollower {
     // A repetition was looked at when it came first.
     if (record.firstSeq < 0 && waiting.length > 0) {
       const event = this.#o.log.event(record)
-      const body = bodyOf(event)
-      for (const { fold } of waiting) this.#fold(fold, event, body, record.seq)
+      // Nothing is made of what was made of events itself.
+      if (event.format !== 'change') {
+        const body = bodyOf(event)
+        for (const { fold } of waiting) this.#fold(fold, event, body, record.seq)
+      }
     }
     for (const following of waiting) {
       following.position = record.seq + 1
@@ -171,7 +174,7 @@ export class LogFollower {
   /** One event that cannot be taken is one event that is missing, nothing more. */
   #fold(fold: Fold, event: Event, body: unknown, seq: number): void {
     try {
-      fold.fold(event, body)
+      fold.fold(event, body, seq)
     } catch (error) {
       this.#unseen++
       this.#o.warn('follower.failed', `${fold.name}: record ${seq} could not be taken: ${textOf(error)}`)

@@ -5,6 +5,7 @@ import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import type { Source } from '../sources/source.ts'
 import type { State } from '../state/state.ts'
+import type { FinishedConversations } from './finished-conversations.ts'
 import type { GapBook } from './gap-book.ts'
 import type { Intake } from './intake.ts'
 import type { LogFollower } from './log-follower.ts'
@@ -24,7 +25,7 @@ export function metrics(facts: {
   readonly sources: readonly Source[]
   readonly nowMs: () => number
   /** Null where no state is kept. */
-  readonly state: { readonly state: () => State; readonly changes: StateChanges } | null
+  readonly state: { readonly state: () => State; readonly changes: StateChanges; readonly finished: FinishedConversations | null } | null
   readonly reconciler: Reconciler
 }): () => Promise<string> {
   const registry = new Registry()
@@ -114,7 +115,7 @@ export function metrics(facts: {
     g.set(facts.follower.lagEvents),
   )
   if (facts.state !== null) {
-    const { state, changes } = facts.state
+    const { state, changes, finished } = facts.state
     gauge('trunkline_state_lag_events', 'Records of the log that are not part of the state yet.', [], (g) =>
       g.set(facts.follower.lagEvents),
     )
@@ -134,6 +135,12 @@ export function metrics(facts: {
     gauge('trunkline_state_gave_up', 'Conversations in memory with more facts than are kept.', [], (g) => g.set(state().stats.gaveUp))
     gauge('trunkline_state_unwritten', 'Entities that have changed since they were stored.', [], (g) => g.set(state().stats.unwritten))
     gauge('trunkline_state_listeners', 'Who listens to changes.', [], (g) => g.set(changes.listeners))
+    if (finished !== null) {
+      counter('trunkline_changes_told_total', 'Finished conversations put into the log since start.', [], (c) => c.inc(finished.told))
+      gauge('trunkline_changes_waiting', 'Conversations heard of lately, or closed with agents at work: not told yet.', [], (g) =>
+        g.set(finished.waiting),
+      )
+    }
   }
   const { reconciler } = facts
   counter(

@@ -46,6 +46,7 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
     validate,
     limit: config.limit !== null,
     order: config.order !== null,
+    changes: config.changes,
   }
   ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
   const beside = besideOf(config, rooms)

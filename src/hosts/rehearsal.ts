@@ -8,6 +8,7 @@ import { decode, DEFAULT_MAX_BYTES } from '../event/decode.ts'
 import type { DecodedEvent, Event } from '../event/event.ts'
 import { Flags } from '../flags/flags.ts'
 import { describeMismatch } from '../match/mismatch.ts'
+import { whyNotChanges } from '../pipeline/match.ts'
 import { runStages, type Verdict } from '../pipeline/pipeline.ts'
 import { describeFindings } from '../pipeline/validate.ts'
 import { memoryStore } from '../stores/memory.ts'
@@ -68,7 +69,8 @@ export class Rehearsal {
   #receive(records: readonly Uint8Array[], nowMs: number): ({ readonly ok: true; readonly event: Event } | Refused)[][] {
     const { http, genesys, dedupe } = this.#config
     const maxBytes = Math.min(DEFAULT_MAX_BYTES, http.maxBodyBytes)
-    const options = { maxBytes, ...(genesys.orgId === null ? {} : { orgId: genesys.orgId }) }
+    // A record that says it is a change of the state stands for one that the service would make.
+    const options = { maxBytes, own: true, ...(genesys.orgId === null ? {} : { orgId: genesys.orgId }) }
     const known = new KnownInRun(dedupe.windowMs ?? Infinity)
     let count = 0
     return records.map((record) =>
@@ -111,6 +113,8 @@ export class Rehearsal {
         return `its topic is none of the route's: ${listOf(route.topics ?? [])}`
       case 'match.backfill':
         return 'it was made of what the API says, for a gap or a repair, and the route does not ask for such events (backfill)'
+      case 'match.changes':
+        return whyNotChanges(route.changes !== null)
       case 'match.pattern':
         return describeMismatch(route.patterns, event) ?? `stage ${stage}`
       case 'duplicate':

@@ -10,7 +10,7 @@ const MAILS: ServiceGoal = { mediaType: 'EMAIL', targetMs: 3_600_000, share: nul
 type Levels = Config['state']['serviceLevels']
 
 function book(serviceLevels: Levels, options: { readonly set?: readonly string[]; readonly directory?: boolean } = {}): GoalBook {
-  const state = { enabled: true, horizonMs: 1, skewMs: 1, serviceTargetMs: 20_000, shortAbandonMs: 0, serviceLevels }
+  const state = { enabled: true, horizonMs: 1, skewMs: 1, quietMs: 30_000, serviceTargetMs: 20_000, shortAbandonMs: 0, serviceLevels }
   const origins = Object.fromEntries(['serviceTargetMs', 'shortAbandonMs'].map((name) => [`state.${name}`, 'default' as const]))
   const set = Object.fromEntries((options.set ?? []).map((name) => [`state.${name}`, 'file' as const]))
   const directory = {

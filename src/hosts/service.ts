@@ -22,6 +22,7 @@ import { systemClock } from './clock.ts'
 import { type DataDir, takeDataDir } from './data-dir.ts'
 import { directoryApi } from './directory-api.ts'
 import { driftFold } from './drift-fold.ts'
+import { changesFromSeq, FinishedConversations } from './finished-conversations.ts'
 import { flagsApi } from './flags-api.ts'
 import { GapBook } from './gap-book.ts'
 import { gapsApi } from './gaps-api.ts'
@@ -185,10 +186,9 @@ async function run(
   const stopping = new AbortController()
   const goals = new GoalBook(config, genesys.directory)
   const views = new StateViews(genesys.directory, goals)
-  const keeper =
-    stateRows === null
-      ? null
-      : new StateKeeper({ config, rows: stateRows, log: log.events, serviceLevel: goals.levelOf, nowMs: clock.nowMs, warn })
+  const fromSeq = changesFromSeq(config, ledger)
+  const about = { config, log: log.events, serviceLevel: goals.levelOf, nowMs: clock.nowMs, warn, changesFromSeq: fromSeq }
+  const keeper = stateRows === null ? null : new StateKeeper({ ...about, rows: stateRows })
   const follower = new LogFollower({
     log: log.events,
     folds: [driftFold({ ledger, validation, log: log.events, warn }), ...(keeper === null ? [] : [keeper])],
@@ -197,6 +197,20 @@ async function run(
     warn,
     signal: stopping.signal,
   })
+  const finished =
+    keeper === null || stateRows === null || fromSeq === null
+      ? null
+      : new FinishedConversations({
+          rows: stateRows.finishing,
+          state: () => keeper.state,
+          heardThroughMs: () => keeper.heardThroughMs(follower.positionOf(keeper)),
+          heard: keeper.heard,
+          horizonMs: config.state.horizonMs,
+          append: (body, about) => log.append(body, about),
+          clock,
+          warn,
+          info,
+        })
   const unsubscribe = log.onCommitted(() => {
     for (const route of routes.values()) route.wake()
     follower.wake()
@@ -208,6 +222,7 @@ async function run(
       : {
           state: () => keeper.state,
           changes: new StateChanges({ state: () => keeper.state, views, clock, intervalOf: halfHourOf, signal: stopping.signal }),
+          finished,
           rebuild: () => keeper.rebuild(follower, stopping.signal),
         }
 
@@ -240,6 +255,7 @@ async function run(
         follower,
         gaps,
         state: keeper?.state ?? null,
+        finished,
         genesys,
         startedAtMs,
         nowMs: clock.nowMs(),
@@ -314,6 +330,7 @@ async function run(
     limits.run(stopping.signal),
     housekeep({ config, log, ledger, routes, state: keeper, logger, signal: stopping.signal }),
   ]
+  if (finished !== null) background.push(finished.run(stopping.signal))
   if (options.simulate) background.push(playCalls(log, stopping.signal))
   logger.info({ url: url.value, mode, routes: [...routes.keys()], dataDir: config.dataDir, version: VERSION }, 'ready')
 

@@ -23,9 +23,14 @@ export type LimitRooms = Pick<LimitOptions, 'clock' | 'leaseMs' | 'warn'> & {
 
 /** The stages of one route. `validation` is shared by all routes; each is left out where a route does not ask for it. */
 export function shapingOf(config: RouteConfig, validation: Stage, limits: LimitRooms): readonly Stage[] {
-  const { name, topics, patterns, backfill, limit, validate, dedupe } = config
+  const { name, topics, patterns, backfill, changes, limit, validate, dedupe } = config
   return [
-    matchStage({ topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS), matchers: patterns.map(compile), backfill }),
+    matchStage({
+      topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS),
+      matchers: patterns.map(compile),
+      backfill,
+      changes: changes !== null,
+    }),
     ...(limit === null
       ? []
       : [

@@ -4,8 +4,10 @@
  * the log since; retention takes nothing from the log that is not stored here, or that the base has not taken in.
  */
 import type { Config } from '../config/config.ts'
+import { step } from '../diagnostics/step.ts'
 import type { Event } from '../event/event.ts'
 import type { LogReader } from '../log/reader.ts'
+import { aboutOf, type Fact } from '../state/fact.ts'
 import { factsOf } from '../state/facts-of.ts'
 import { createState } from '../state/folded-state.ts'
 import type { Recall } from '../state/memory.ts'
@@ -16,16 +18,20 @@ import type { Fold, LogFollower } from './log-follower.ts'
 import { rebuilt, type Rebuilt } from './state-rebuild.ts'
 
 export type StateKeeperOptions = {
-  readonly config: Config
+  readonly config: Pick<Config, 'state'>
   readonly rows: StateRows
   readonly log: LogReader
   readonly nowMs: () => number
   readonly serviceLevel: ServiceLevelOf
   readonly warn: (code: string, message: string) => void
+  /** Conversations that are heard of from this record on are told when they have finished; null when no route asks for it. */
+  readonly changesFromSeq?: number | null
 }
 
 /** So many events are at most folded before they are stored: that bounds how long storing takes, and what memory has to keep. */
 const STORE_EVERY_EVENTS = 2_000
+/** Only while nothing can be stored there are so many. */
+const MAX_HEARD = 200_000
 
 export class StateKeeper implements Fold {
   readonly name = 'the state'
@@ -35,10 +41,13 @@ export class StateKeeper implements Fold {
   /** Everything that was folded. */
   #isStored = true
   #rebuilding: Promise<Rebuilt> | null = null
+  readonly #heard = new Map<string, number>()
+  #receivedAtMs = -Infinity
 
   constructor(options: StateKeeperOptions) {
     this.#o = options
     this.#state = this.create((kind, id) => options.rows.chunk(kind, id))
+    if (!this.#toldOf) options.rows.finishing.clear()
   }
 
   get state(): State {
@@ -73,10 +82,27 @@ export class StateKeeper implements Fold {
     return this.#foldedSinceStored >= STORE_EVERY_EVENTS
   }
 
-  fold(event: Event, body: unknown): void {
+  fold(event: Event, body: unknown, seq: number): void {
     this.#foldedSinceStored++
     this.#isStored = false
-    this.#state.apply(factsOf(event, body), event.receivedAtMs)
+    const facts = factsOf(event, body)
+    const { receivedAtMs } = event
+    this.#state.apply(facts, receivedAtMs)
+    this.#receivedAtMs = Math.max(this.#receivedAtMs, receivedAtMs)
+    if (this.#toldOf && seq >= this.#o.changesFromSeq!) this.#hear(facts, receivedAtMs)
+  }
+
+  /** Conversations that were heard of since the state was stored, and when last. */
+  get heard(): ReadonlyMap<string, number> {
+    return this.#heard
+  }
+
+  /**
+   * The clock that says how long nothing was heard of a conversation: while events wait to be folded, when the last one folded was received.
+   * So it makes no difference whether the log is followed at once or read later.
+   */
+  heardThroughMs(position: number): number {
+    return position >= this.#o.log.nextSeq ? this.#o.nowMs() : this.#receivedAtMs
   }
 
   store(position: number): void {
@@ -85,6 +111,8 @@ export class StateKeeper implements Fold {
     this.#state.tidy()
     this.#write(position, false)
     this.#isStored = true
+    step('state.stored')
+    this.#heard.clear()
   }
 
   /** The base moves up to what is stored. */
@@ -106,8 +134,10 @@ export class StateKeeper implements Fold {
       follower,
       nowMs: this.#o.nowMs,
       signal,
+      dueAtMs: () => this.#dueAtMs(),
       adopt: (state) => {
         this.#state = state
+        this.#heard.clear()
       },
     }).finally(() => {
       this.#rebuilding = null
@@ -135,8 +165,27 @@ export class StateKeeper implements Fold {
 
   #write(position: number, whole: boolean): void {
     const batch = this.#state.unstored(whole)
-    this.#o.rows.write(batch, metaOf(this.#state, position))
+    this.#o.rows.write(batch, metaOf(this.#state, position), this.#dueAtMs())
     this.#state.stored(batch)
+  }
+
+  get #toldOf(): boolean {
+    return (this.#o.changesFromSeq ?? null) !== null
+  }
+
+  #hear(facts: readonly Fact[], atMs: number): void {
+    let last = ''
+    for (const { kind, of } of facts) {
+      if (of === last || aboutOf(kind) !== 'conversation') continue
+      last = of
+      if (this.#heard.size < MAX_HEARD || this.#heard.has(of)) this.#heard.set(of, Math.max(atMs, this.#heard.get(of) ?? atMs))
+    }
+  }
+
+  /** When the conversations that were heard of are to be looked at. */
+  #dueAtMs(): ReadonlyMap<string, number> {
+    const { quietMs } = this.#o.config.state
+    return new Map([...this.#heard].map(([id, atMs]) => [id, atMs + quietMs]))
   }
 
   #restore(meta: StateMeta): void {

@@ -37,6 +37,8 @@ type Rebuilding = {
   readonly follower: LogFollower
   readonly nowMs: () => number
   readonly signal: AbortSignal
+  /** When conversations that were heard of last are to be looked at. */
+  readonly dueAtMs: () => ReadonlyMap<string, number>
   /** The new state answers from now on. */
   readonly adopt: (state: State) => void
 }
@@ -83,7 +85,7 @@ export async function rebuilt(o: Rebuilding): Promise<Rebuilt> {
     if (equal) rows.forgetMade()
     else {
       keep(reading)
-      rows.adopt({ position: end, newestAtMs: made.newestAtMs, completeSinceMs: made.completeSinceMs })
+      rows.adopt({ position: end, newestAtMs: made.newestAtMs, completeSinceMs: made.completeSinceMs }, o.dueAtMs())
       chunkOf = (kind, id) => rows.chunk(kind, id)
       o.adopt(made)
     }

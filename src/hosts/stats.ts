@@ -4,6 +4,7 @@ import type { Log } from '../log/log.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import type { Route } from '../routes/route.ts'
 import type { State } from '../state/state.ts'
+import type { FinishedConversations } from './finished-conversations.ts'
 import type { GapBook } from './gap-book.ts'
 import type { Genesys } from './genesys.ts'
 import type { Intake } from './intake.ts'
@@ -21,6 +22,8 @@ export function stats(o: {
   gaps: GapBook
   /** Null where no state is kept. */
   state: State | null
+  /** Null where no route asks for changes. */
+  finished: FinishedConversations | null
   genesys: Genesys
   startedAtMs: number
   nowMs: number
@@ -44,6 +47,7 @@ export function stats(o: {
     },
     drift: { lagEvents: o.follower.lagEvents, unseenEvents: o.follower.unseenEvents },
     state: o.state === null ? null : { lagEvents: o.follower.lagEvents, newestAtMs: instantOf(o.state.newestAtMs), ...o.state.stats },
+    changes: o.finished === null ? null : { told: o.finished.told, waiting: o.finished.waiting },
     gaps: { records: o.gaps.count, lostMs: o.gaps.lostMs, open: o.genesys.openGaps().length },
     sources: o.genesys.status(),
     quarantine: { records: Math.max(0, log.quarantine.nextSeq - log.quarantine.firstSeq) },

@@ -8,6 +8,7 @@
  */
 import { gunzipSync } from 'node:zlib'
 import { step } from '../diagnostics/step.ts'
+import { CHANGES_VIA } from '../event/changes.ts'
 import { type DecodeOptions, decode } from '../event/decode.ts'
 import type { Decoded, DecodedEvent } from '../event/event.ts'
 import { splitBody } from '../event/split.ts'
@@ -164,7 +165,7 @@ export class EventLog {
           answer.rest.push({ index, bytes: record })
           continue
         }
-        const results = this.#decode(record, answer)
+        const results = this.#decode(record, answer, request.via === CHANGES_VIA)
         answer.begin(index, results.length !== 1)
         for (const result of results)
           if (result.ok) answer.accepted(this.#accept(group, result.event, request), index, result.event.raw.length)
@@ -176,7 +177,7 @@ export class EventLog {
     group.answers.push(answer.finish())
   }
 
-  #decode(record: Uint8Array, answer: AnswerBuilder): Decoded[] {
+  #decode(record: Uint8Array, answer: AnswerBuilder, own: boolean): Decoded[] {
     const { decode: options, maxBodyBytes } = this.#options
     if (answer.acceptedCount >= MAX_EVENTS_PER_REQUEST || answer.acceptedBytes > UNPACKED_TIMES * maxBodyBytes)
       return [
@@ -187,7 +188,7 @@ export class EventLog {
           bytes: record,
         },
       ]
-    if (record.length <= options.maxBytes) return decode(record, options)
+    if (record.length <= options.maxBytes) return decode(record, own ? { ...options, own } : options)
     const message = `the record has ${record.length} bytes; one record may have ${options.maxBytes}`
     return [{ ok: false, code: 'decode.too_large', message, bytes: record }]
   }

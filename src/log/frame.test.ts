@@ -10,7 +10,7 @@ const maybe = <T>(arb: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arb
 const key = fc.uint8Array({ minLength: 16, maxLength: 16 })
 const event: fc.Arbitrary<DecodedEvent> = fc
   .record({
-    format: fc.constantFrom<EventFormat>('eventbridge', 'notification', 'webhook', 'custom-bus', 'eventbridge-dlq'),
+    format: fc.constantFrom<EventFormat>('eventbridge', 'notification', 'webhook', 'custom-bus', 'eventbridge-dlq', 'change'),
     layers: fc.subarray(['gzip', 'base64', 'sqs', 'dlq'] as const),
     source: text,
     orgId: maybe(text),

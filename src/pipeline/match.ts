@@ -10,17 +10,20 @@ export type MatchOptions = {
   readonly matchers: readonly Pick<Matcher, 'matchesEvent'>[]
   /** Whether events that Trunkline made of what the API says are taken: for a gap, or to repair the state. */
   readonly backfill: boolean
+  /** Whether changes of the state are taken, and nothing else; otherwise everything else is. */
+  readonly changes: boolean
 }
 
 /**
- * Stage `match`: keeps the events of the topics a route asks for, and reconstructed events only where it asks for them. Everything else
- * ends as `match.topic`, counted by topic, `match.backfill` or `match.pattern`.
+ * Stage `match`: keeps the events of the topics a route asks for, and reconstructed events and changes of the state only where it asks for
+ * them. Everything else ends as `match.topic`, counted by topic, `match.backfill`, `match.changes` or `match.pattern`.
  */
-export function matchStage({ topics, matchers, backfill }: MatchOptions): Stage {
+export function matchStage({ topics, matchers, backfill, changes }: MatchOptions): Stage {
   return {
     name: 'match',
     run: (events) =>
       events.map((event) => {
+        if ((event.format === 'change') !== changes) return CHANGES
         if (topics !== null && !topics.matches(event.topic)) return drop('match.topic', event.topic)
         if (!backfill && isReconstructed(event)) return BACKFILL
         return matchers.every((matcher) => matcher.matchesEvent(event)) ? KEEP : PATTERN
@@ -28,5 +31,13 @@ export function matchStage({ topics, matchers, backfill }: MatchOptions): Stage 
   }
 }
 
+/** Why an event does not fit a route that takes changes of the state, or one that does not. */
+export function whyNotChanges(changes: boolean): string {
+  return changes
+    ? 'the route takes finished conversations (changes) and nothing else'
+    : 'it is a finished conversation, which only routes with changes take'
+}
+
+const CHANGES = drop('match.changes')
 const BACKFILL = drop('match.backfill')
 const PATTERN = drop('match.pattern')

@@ -8,6 +8,7 @@ import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import { isReconstructed } from '../event/origin.ts'
 import { compile, type Matcher } from '../match/matcher.ts'
 import { describeMismatch } from '../match/mismatch.ts'
+import { whyNotChanges } from '../pipeline/match.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
 import type { Happening, Ledger } from './ledger.ts'
 import type { Route } from './route.ts'
@@ -53,6 +54,7 @@ export type Definition = {
   readonly validate: boolean
   readonly limit?: boolean
   readonly order?: boolean
+  readonly changes?: string | null
 }
 
 /** What validation says of an event now, in words; null when it fits. */
@@ -78,8 +80,7 @@ export function explainOnRoute(
 
   const stages: StageNote[] = []
   const unmatched = unmatchedBy(definition, event)
-  const clause =
-    unmatched === 'match.pattern' ? `match.pattern: ${describeMismatch(definition.patterns, event) ?? 'it matches now'}` : unmatched
+  const clause = unmatched === null ? null : clauseOf(unmatched, definition, event)
   stages.push({ stage: 'match', outcome: unmatched === null ? 'keep' : 'drop', reason: clause, derived: true })
   const expired = ledger.get('SELECT reason FROM expired WHERE route = ? AND from_seq <= ? AND to_seq >= ?', name, seq, seq)
   if (expired !== undefined) return { ...base, outcome: 'dropped', reason: String(expired['reason']), stages: [] }
@@ -135,9 +136,20 @@ function noteOf(stage: string, isOn: boolean, history: readonly Happening[], hel
 /** Why the route does not take the event, or null when it does. */
 function unmatchedBy(definition: Definition, event: Event): string | null {
   const { topics, matchers } = compiled(definition)
+  if ((event.format === 'change') !== isForChanges(definition)) return 'match.changes'
   if (topics !== null && !topics.matches(event.topic)) return 'match.topic'
   if (!definition.backfill && isReconstructed(event)) return 'match.backfill'
   return matchers.every((matcher) => matcher.matchesEvent(event)) ? null : 'match.pattern'
+}
+
+/** The same with what there is to say about it. */
+function clauseOf(unmatched: string, definition: Definition, event: Event): string {
+  if (unmatched === 'match.pattern') return `match.pattern: ${describeMismatch(definition.patterns, event) ?? 'it matches now'}`
+  return unmatched === 'match.changes' ? `match.changes: ${whyNotChanges(isForChanges(definition))}` : unmatched
+}
+
+function isForChanges({ changes = null }: Definition): boolean {
+  return changes !== null
 }
 
 type Compiled = { readonly topics: ReturnType<typeof compileTopics> | null; readonly matchers: readonly Matcher[] }

@@ -50,6 +50,8 @@ export type ConversationTruth = {
   readonly startedAtMs: number
   /** Null while open. */
   readonly endedAtMs: number | null
+  /** Ended, and no agent is at work on it. */
+  readonly finished: boolean
   readonly queueVisits: readonly {
     readonly queueId: string
     readonly enteredAtMs: number

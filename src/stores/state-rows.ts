@@ -7,6 +7,7 @@
  *   before   what rows that have changed since looked like at the base, an earlier position. It is where a rebuild begins: with
  *            `before`, the `rows` that are as old, and the facts that were pending then.
  *   made     the rows of a rebuild that is under way
+ *   finishing, told   see finishing-rows.ts
  *
  * Stores are numbered. A row says by which it was first written (`born`) and by which last (`stored`): what was born after the base is
  * no part of it, what was stored after the base is in `before`.
@@ -18,6 +19,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { TrunklineError } from '../errors.ts'
 import type { EntityKind } from '../state/fact.ts'
 import type { Batch, Row } from '../state/state.ts'
+import { FinishingRows } from './finishing-rows.ts'
 
 /** Where rows stand: everything in the log before `position` is in them. */
 export type StateMeta = { readonly position: number; readonly newestAtMs: number; readonly completeSinceMs: number }
@@ -67,6 +69,7 @@ const UNCHANGED = `rows r WHERE born <= ?1 AND NOT EXISTS (SELECT 1 FROM before 
 type Stores = { readonly store: number; readonly since: number }
 
 export class StateRows {
+  readonly finishing: FinishingRows
   readonly #options: StateRowsOptions
   readonly #db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
@@ -77,6 +80,7 @@ export class StateRows {
   constructor(options: StateRowsOptions) {
     this.#options = options
     this.#db = openedOrAnew(options)
+    this.finishing = new FinishingRows(this.#db)
     this.#live = this.#storesOf('live')
     this.#base = this.#storesOf('base')
   }
@@ -111,13 +115,18 @@ export class StateRows {
     return chunk === null ? null : String(chunk)
   }
 
-  /** Stores a batch with where it stands, all or nothing. */
-  write({ rows, facts, pending }: Pick<Batch, 'rows' | 'facts' | 'pending'>, meta: StateMeta): void {
+  /** Stores a batch with where it stands, and when which conversations are due to be looked at, all or nothing. */
+  write(
+    { rows, facts, pending }: Pick<Batch, 'rows' | 'facts' | 'pending'>,
+    meta: StateMeta,
+    dueAtMs: ReadonlyMap<string, number> = NONE,
+  ): void {
     const store = this.#live.store + 1
     const live = { store, since: store + 1 - pending }
     this.#atomically(() => {
       for (const row of rows) this.#put(row, store)
       if (facts !== null) this.#run('INSERT INTO facts VALUES (?, ?)', store, facts)
+      this.finishing.add(dueAtMs, meta.position)
       this.#forgetFacts(live)
       this.#putMeta('live', meta, live)
     })
@@ -177,8 +186,8 @@ export class StateRows {
     this.#run('DELETE FROM made')
   }
 
-  /** Puts what was made, on top of the base, in place of the rows. */
-  adopt(meta: StateMeta): void {
+  /** Puts what was made, on top of the base, in place of the rows. What was told may be another then. */
+  adopt(meta: StateMeta, dueAtMs: ReadonlyMap<string, number> = NONE): void {
     const store = this.#live.store + 1
     const live = { store, since: store + 1 }
     const base = this.#base.store
@@ -194,6 +203,8 @@ export class StateRows {
         store,
       )
       this.#run('DELETE FROM made')
+      this.finishing.add(dueAtMs, meta.position)
+      this.finishing.addTold(meta.position)
       this.#forgetFacts(live)
       this.#putMeta('live', meta, live)
     })
@@ -207,11 +218,16 @@ export class StateRows {
   /** Frozen rows that are too old or too many; a rebuild may still need them as they were at the base. */
   #trim(newestAtMs: number): void {
     const { frozenForMs = FROZEN_FOR_MS, frozenRows = FROZEN_ROWS } = this.#options
+    this.finishing.trim(newestAtMs - frozenForMs, frozenRows)
     const nth = this.#prepare('SELECT newest_at FROM rows WHERE frozen = 1 ORDER BY newest_at DESC LIMIT 1 OFFSET ?').get(frozenRows)
     const beforeMs = Math.max(newestAtMs - frozenForMs, Number(nth?.['newest_at'] ?? -Infinity) + 1)
     if (!Number.isFinite(beforeMs)) return
-    // While facts of theirs are pending they are no strangers.
-    this.#run('DELETE FROM rows WHERE frozen = 1 AND newest_at < ? AND stored < ?', Math.floor(beforeMs), this.#live.since)
+    // While facts of theirs are pending they are no strangers, and while they are to be told they are needed.
+    this.#run(
+      `DELETE FROM rows WHERE frozen = 1 AND newest_at < ? AND stored < ? AND NOT EXISTS (SELECT 1 FROM finishing f WHERE f.id = rows.id)`,
+      Math.floor(beforeMs),
+      this.#live.since,
+    )
   }
 
   #put(row: Row, store: number): void {
@@ -280,6 +296,7 @@ export class StateRows {
 }
 
 const TRIM_EVERY_ROWS = 5_000
+const NONE: ReadonlyMap<string, number> = new Map()
 
 type Values = [
   kind: string,

@@ -143,6 +143,7 @@ export function routeConfig(overrides: Partial<RouteConfig> = {}): RouteConfig {
     mediaTypes: null,
     divisions: null,
     otherTopics: null,
+    changes: null,
     patterns: [],
     from: 'earliest',
     dedupe: true,
@@ -203,8 +204,9 @@ export class Life {
     const config = routeConfig(overrides)
     const reader = more.reader ?? log.reader
     this.ledger.createRoute(config.name, config.from === 'earliest' ? reader.firstSeq : reader.nextSeq)
-    const { topics, patterns, dedupe, backfill, validate, limit, order } = config
-    const definition: Definition = { topics, patterns, dedupe, backfill, validate, limit: limit !== null, order: order !== null }
+    const { topics, patterns, dedupe, backfill, changes, validate, limit, order } = config
+    const shapes = { limit: limit !== null, order: order !== null }
+    const definition: Definition = { topics, patterns, dedupe, backfill, changes, validate, ...shapes }
     const revised = this.ledger.revise(
       config.name,
       this.ledger.route(config.name)?.position ?? 0,
@@ -218,6 +220,7 @@ export class Life {
         topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS),
         matchers: config.patterns.map(compile),
         backfill,
+        changes: changes !== null,
       }),
     )
     const route = new Route({

@@ -113,6 +113,7 @@ function ofConversation(state: ConversationState | null): object | null {
     mediaType: state.mediaType,
     startedAtMs: state.startedAtMs,
     endedAtMs: state.endedAtMs,
+    finished: !state.open && state.agentsAtWork === 0,
     queueVisits: state.queueVisits.map(({ queueId, enteredAtMs, leftAtMs, outcome }) => ({ queueId, enteredAtMs, leftAtMs, outcome })),
     agentLegs: state.agentLegs.map((leg) => ({
       userId: leg.userId,

@@ -64,9 +64,9 @@ test('cli.md is what the command prints', async () => {
 test('formats.md: every example is the format it stands for', () => {
   const examples = blocksOf('docs/reference/formats.md').filter((block) => noteOf(block, 'format:') !== null)
   const shown = new Set(examples.map((block) => noteOf(block, 'format:')))
-  assert.deepEqual(shown, new Set(['eventbridge', 'notification', 'eventbridge-dlq', 'custom-bus', 'webhook']))
+  assert.deepEqual(shown, new Set(['eventbridge', 'notification', 'eventbridge-dlq', 'custom-bus', 'webhook', 'change']))
   for (const block of examples) {
-    const [first] = decode(Buffer.from(block.text), { maxBytes: 1_000_000 })
+    const [first] = decode(Buffer.from(block.text), { maxBytes: 1_000_000, own: noteOf(block, 'format:') === 'change' })
     assert.ok(first?.ok === true, `${placeOf(block)} does not decode`)
     assert.equal(first.event.format, noteOf(block, 'format:'), placeOf(block))
     assert.notEqual(first.event.key, null, `${placeOf(block)}: an example should have an identity`)

@@ -52,9 +52,13 @@ export const one = (event: AnyEvent): void => { if (event.topic === '${ACW}') te
     text: `export const deliver: Deliver<'v2.users.{id}.callforwarding'> = (event) => text(event.body)`,
     errors: [/Argument of type 'unknown' is not assignable/],
   },
+  'is-given-finished-conversations': {
+    text: `export const deliver: Deliver<FinishedTopic> = ({ body, topic }) => text(topic, body.queueVisits.at(-1)?.queueId ?? '', body.wrapUp)`,
+    errors: [/Property 'wrapUp' does not exist on type 'FinishedConversation'/],
+  },
   'misspells-a-topic': {
     text: `export const deliver: Deliver<'v2.detail.events.conversation.{id}.acd.ended'> = () => undefined`,
-    errors: [/'"v2\.detail\.events\.conversation\.\{id\}\.acd\.ended"' does not satisfy the constraint 'AnyTopic'/],
+    errors: [/'"v2\.detail\.events\.conversation\.\{id\}\.acd\.ended"' does not satisfy the constraint 'DeliveredTopic'/],
   },
   'compares-with-a-misspelt-topic': {
     text: `export const one = (event: AnyEvent): boolean => event.topic === 'v2.detail.events.conversation.{id}.acd.ended'`,
@@ -133,7 +137,7 @@ test('the compiler says what a person needs to hear', async (t) => {
 
 /** What the compiler says of each file, without the file's name. */
 function compile(): ReadonlyMap<string, readonly string[]> {
-  const head = `import type { AnyEvent, CustomEvent, Deliver, DeliverContext, EventBody } from 'trunkline/events'
+  const head = `import type { AnyEvent, CustomEvent, Deliver, DeliverContext, EventBody, FinishedTopic } from 'trunkline/events'
 const text = (...values: readonly (string | undefined)[]): void => void values
 `
   for (const [name, { text }] of Object.entries(FILES)) writeFileSync(join(folder, `${name}.ts`), `${head}${text}\n`)

@@ -46,6 +46,10 @@ export function servedRoute(source: RouteSource): ServedRoute {
       'bound the concurrency of the event source mapping, or run this route with the service',
     )
   }
+  if (route.changes !== null) {
+    const message = `route ${name} asks for changes of the state, which functions do not keep`
+    throw new TrunklineError('lambda.changes', message, 'remove changes from this route, or run it with the service')
+  }
   return { route, config, warnings }
 }
 

@@ -94,7 +94,7 @@ async function start(options: SqsOptions, clock: Clock, warn: (code: string, mes
     decode: { maxBytes: DEFAULT_MAX_BYTES, ...(orgId === null ? {} : { orgId }) },
     windowMs: config.dedupe.windowMs ?? config.log.maxAgeMs,
     shaping: [
-      matchStage({ topics, matchers: route.patterns.map(compile), backfill: route.backfill }),
+      matchStage({ topics, matchers: route.patterns.map(compile), backfill: route.backfill, changes: false }),
       ...(validate === null ? [] : [validate]),
     ],
     deliver: deliverStage(sink),

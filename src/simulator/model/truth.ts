@@ -19,6 +19,7 @@ function conversationTruth(conversation: Conversation, nowMs: number): Conversat
     mediaType: conversation.media,
     startedAtMs: conversation.startMs,
     endedAtMs: conversation.endMs,
+    finished: conversation.endMs !== null && conversation.unsettled === 0,
     queueVisits: conversation.visits.map((visit) => ({
       queueId: visit.queue.fixture.id,
       enteredAtMs: visit.enteredMs,
