@@ -74,6 +74,7 @@ const PATHS = [
   '/v1/agents',
   '/v1/agents/{id}',
   '/v1/queues',
+  '/v1/reconcile',
   '/v1/state/changes',
   '/v1/stats',
   '/healthz',
