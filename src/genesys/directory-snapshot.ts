@@ -6,6 +6,8 @@ export type Entry = {
   readonly name: string
   /** When a list last had it, epoch ms. */
   readonly seenAtMs: number
+  /** Of queues, and of users. */
+  readonly divisionId?: string
   /** Of queues. */
   readonly serviceGoals?: readonly ServiceGoal[]
 }
@@ -58,8 +60,11 @@ function rowOf(id: string, { name, seenAtMs, ...more }: Entry): readonly unknown
 
 function moreOf(more: unknown): Omit<Entry, 'name' | 'seenAtMs'> {
   if (!isObject(more)) return {}
-  const { serviceGoals } = more
-  return Array.isArray(serviceGoals) && serviceGoals.every(isGoal) ? { serviceGoals } : {}
+  const { divisionId, serviceGoals } = more
+  return {
+    ...(typeof divisionId === 'string' ? { divisionId } : {}),
+    ...(Array.isArray(serviceGoals) && serviceGoals.every(isGoal) ? { serviceGoals } : {}),
+  }
 }
 
 function isGoal(value: unknown): value is ServiceGoal {

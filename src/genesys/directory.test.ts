@@ -7,7 +7,7 @@ import type { Named, ServiceGoal } from './platform.ts'
 
 const HOUR_MS = 3_600_000
 const CALLS_IN_20_S: ServiceGoal = { mediaType: 'VOICE', targetMs: 20_000, share: 0.8 }
-const SALES = { id: 'q1', name: 'Sales', serviceGoals: [CALLS_IN_20_S] }
+const SALES = { id: 'q1', name: 'Sales', divisionId: 'd1', serviceGoals: [CALLS_IN_20_S] }
 const SUPPORT = { id: 'q2', name: 'Support' }
 
 type Bench = {
@@ -15,7 +15,10 @@ type Bench = {
   readonly directory: Directory
   readonly asked: string[]
   /** What Genesys has. */
-  readonly world: { queues: readonly (Named & { readonly serviceGoals?: readonly ServiceGoal[] })[]; failing: GenesysError | null }
+  readonly world: {
+    queues: readonly (Named & { readonly divisionId?: string; readonly serviceGoals?: readonly ServiceGoal[] })[]
+    failing: GenesysError | null
+  }
   readonly kept: { text: string | null }
 }
 
@@ -36,7 +39,7 @@ async function bench(
       queues: () =>
         list(
           'queues',
-          world.queues.map((queue) => ({ serviceGoals: [], ...queue, divisionId: null })),
+          world.queues.map((queue) => ({ serviceGoals: [], divisionId: null, ...queue })),
         ),
       users: () => list('users', [{ ...named('u1', 'Ada'), email: null, divisionId: null, state: 'active' }]),
       divisions: () => list('divisions', [named('d1', 'Home')]),
@@ -72,6 +75,10 @@ test('all kinds are read in the background, and names are there', async () => {
     ['Sales', 'Ada', 'Home', 'Solved', 'Main menu'],
   )
   assert.equal(directory.nameOf('users', 'q1'), null)
+  assert.deepEqual(
+    [directory.divisionOf('queues', 'q1'), directory.divisionOf('queues', 'q2'), directory.divisionOf('users', 'q1')],
+    ['d1', null, null],
+  )
   assert.deepEqual([directory.goalsOf('q1'), directory.goalsOf('q2'), directory.goalsOf('u1')], [[CALLS_IN_20_S], [], []])
   await directory.stop()
 })
@@ -159,6 +166,7 @@ test('after a restart the names are there at once, and what is fresh is not read
 
   const soon = await bench({ kept: first.kept, clock: first.clock })
   assert.deepEqual(soon.directory.nameOf('queues', 'q1'), { name: 'Sales', stale: false })
+  assert.equal(soon.directory.divisionOf('queues', 'q1'), 'd1')
   assert.deepEqual([soon.directory.goalsOf('q1'), soon.directory.goalsOf('q2')], [[CALLS_IN_20_S], []])
   assert.deepEqual(soon.asked, [])
   await soon.clock.advance(HOUR_MS)

@@ -73,7 +73,7 @@ const MAX_NAME_CHARS = 200
 const MAX_ID_CHARS = 300
 
 /** Of some kinds more is kept than the name. */
-type Thing = Named & Partial<Pick<Queue, 'serviceGoals'>>
+type Thing = Named & Partial<Pick<Queue, 'divisionId' | 'serviceGoals'>>
 
 type Kind = {
   readonly kind: DirectoryKind
@@ -148,6 +148,11 @@ export class Directory implements Names {
     if (entry !== undefined) return { name: entry.name, stale: this.#isStale(found, entry) }
     this.#miss(found, id)
     return null
+  }
+
+  /** The division of a queue or user; null where it is not known. */
+  divisionOf(kind: 'queues' | 'users', id: string): string | null {
+    return this.#kinds.get(kind)?.shelf.entries.get(id)?.divisionId ?? null
   }
 
   /** The service goals of a queue; none where it is unknown or has none. */
@@ -268,9 +273,14 @@ function emptyKind(kind: DirectoryKind, read: Kind['read']): Kind {
 /** The new list, and behind it what only the old one had: events of yesterday still name it. */
 function shelve(old: Shelf, things: readonly Thing[], nowMs: number): Shelf {
   const entries = new Map<string, Entry>()
-  for (const { id, name, serviceGoals = [] } of things) {
+  for (const { id, name, divisionId = null, serviceGoals = [] } of things) {
     if (entries.size >= MAX_NAMES) break
-    entries.set(id, { name: cut(name), seenAtMs: nowMs, ...(serviceGoals.length === 0 ? {} : { serviceGoals }) })
+    entries.set(id, {
+      name: cut(name),
+      seenAtMs: nowMs,
+      ...(divisionId === null ? {} : { divisionId }),
+      ...(serviceGoals.length === 0 ? {} : { serviceGoals }),
+    })
   }
   for (const [id, entry] of old.entries) {
     if (entries.size >= MAX_NAMES) break

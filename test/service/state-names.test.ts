@@ -37,7 +37,9 @@ test('names of queues, users, wrap-up codes and flows stand beside the ids; targ
     return kinds.every(({ loadedAtMs }) => loadedAtMs !== null) && state.lagEvents === 0
   })
 
-  const known = new Map([...centre.queues, ...centre.users, ...centre.wrapupCodes, ...centre.flows].map(({ id, name }) => [id, name]))
+  const known = new Map(
+    [...centre.queues, ...centre.users, ...centre.wrapupCodes, ...centre.flows, ...centre.divisions].map(({ id, name }) => [id, name]),
+  )
   const kindOf = (id: string): string =>
     centre.queues.some((one) => one.id === id)
       ? 'queue'
@@ -45,7 +47,9 @@ test('names of queues, users, wrap-up codes and flows stand beside the ids; targ
         ? 'user'
         : centre.flows.some((one) => one.id === id)
           ? 'flow'
-          : 'wrapupCode'
+          : centre.divisions.some((one) => one.id === id)
+            ? 'division'
+            : 'wrapupCode'
   const assertNamed = (thing: { readonly names: object }, ids: readonly (string | null)[]): void => {
     const { names, ...rest } = thing
     for (const id of ids) if (id !== null) assert.ok(known.has(id) && JSON.stringify(rest).includes(id))
@@ -68,16 +72,17 @@ test('names of queues, users, wrap-up codes and flows stand beside the ids; targ
   const { agents } = await all<{ agents: AgentView[] }>('/v1/agents')
   assert.ok(agents.length > 10 && agents.some(({ queueIds }) => queueIds.length > 0))
   for (const agent of agents) {
-    assertNamed(agent, [agent.userId, ...agent.queueIds])
+    assertNamed(agent, [agent.userId, agent.divisionId, ...agent.queueIds])
+    assert.equal(agent.divisionId, centre.users.find(({ id }) => id === agent.userId)?.divisionId)
     assert.equal(agent.name, known.get(agent.userId))
   }
 
   const { queues } = await all<{ queues: QueueView[] }>(`/v1/queues?from=0&to=${Date.now()}`)
   assert.deepEqual(queues.map(({ queueId }) => queueId).toSorted(), centre.queues.map(({ id }) => id).toSorted())
   for (const queue of queues) {
-    assertNamed(queue, [queue.queueId])
+    assertNamed(queue, [queue.queueId, queue.divisionId])
     const fixture = centre.queues.find(({ id }) => id === queue.queueId)!
-    assert.equal(queue.name, fixture.name)
+    assert.deepEqual([queue.name, queue.divisionId], [fixture.name, fixture.divisionId])
     const { percentage, durationMs } = fixture.serviceTarget
     assert.deepEqual(queue.goals, {
       targets:
