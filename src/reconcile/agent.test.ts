@@ -52,6 +52,12 @@ test('an answer older than what came meanwhile is none; one that is older for no
   assert.deepEqual([old?.finding.kind, old?.finding.obstacle, old?.repairs], ['mismatch', 'newer_here', []])
 })
 
+test('what has changed just now may still be on its way as an event', () => {
+  const here = agent([routing('IDLE', ago(5))])
+  assert.deepEqual(compare(here, user('Meal', ago(5), 'INTERACTING', NOW_MS - 9_000)), [])
+  assert.equal(compare(here, user('Meal', ago(5), 'INTERACTING', NOW_MS - 10_000)).length, 1)
+})
+
 test('a status without a time cannot be told', () => {
   const [found] = compare(agent([routing('IDLE', ago(5))]), {
     id: 'u-1',

@@ -6,7 +6,7 @@
 import { readInstant } from '../event/times.ts'
 import type { UserStatus } from '../genesys/platform.ts'
 import type { AgentState } from '../state/agent-state.ts'
-import type { Comparison, Finding, Repair, Said } from './finding.ts'
+import { ON_ITS_WAY_MS, type Comparison, type Finding, type Repair, type Said } from './finding.ts'
 
 export type AgentSides = {
   readonly here: AgentState
@@ -56,6 +56,7 @@ function compare(sides: Sides, askedAtMs: number, event: () => Repair): Comparis
   const hereMs = here.sinceMs ?? -Infinity
   const isSame = here.value === there.value
   if (isSame && (there.sinceMs === null || there.sinceMs <= hereMs + TOLERANCE_MS)) return null
+  if (there.sinceMs !== null && there.sinceMs > askedAtMs - ON_ITS_WAY_MS) return null
   const isNewerHere = there.sinceMs !== null && there.sinceMs <= hereMs
   // An event that the answer does not know of yet.
   if (isNewerHere && hereMs >= askedAtMs - ANSWER_LAG_MS) return null

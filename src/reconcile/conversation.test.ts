@@ -89,6 +89,7 @@ describe('a conversation beside what the API says', () => {
       const found = compareConversation({
         here: state.conversation(one.truth.id, LATER_MS),
         there: one.detail,
+        askedAtMs: LATER_MS,
         live: [],
         frozenBeforeMs: LATER_MS - horizonMs,
       })
@@ -108,7 +109,7 @@ describe('what cannot be repaired is said with its reason', () => {
     const whole = compare(one, [])
     assert.deepEqual([whole?.finding.kind, whole?.finding.here.value], ['gap', null])
     assert.equal(stateOf(one, repairsOf(whole))?.endedAtMs, one.truth.endedAtMs)
-    const sides = { here: null, there: one.detail, live: [], frozenBeforeMs: -Infinity }
+    const sides = { here: null, there: one.detail, askedAtMs: LATER_MS, live: [], frozenBeforeMs: -Infinity }
     const live = repairsOf(whole).flatMap(({ kind, facts }) => {
       const [fact] = facts
       const { participantId = null, sessionId = null } = fact as { participantId?: string | null; sessionId?: string }
@@ -122,7 +123,7 @@ describe('what cannot be repaired is said with its reason', () => {
 
   it('one that is over at Genesys without saying of what is closed with the conversation, also a customer it has by another name', () => {
     const bare = { ...one.detail, participants: [] }
-    const found = compareConversation({ here: stateOf(one, withoutEnd), there: bare, live: [], frozenBeforeMs: 0 })
+    const found = compareConversation({ here: stateOf(one, withoutEnd), there: bare, askedAtMs: LATER_MS, live: [], frozenBeforeMs: 0 })
     assert.equal(found?.finding.kind, 'stuck')
     const closed = stateOf(one, [...withoutEnd, ...repairsOf(found)])
     assert.deepEqual([closed?.open, closed?.closedBy], [false, 'customer.end'])
@@ -131,10 +132,19 @@ describe('what cannot be repaired is said with its reason', () => {
     const renamed = compareConversation({
       here: stateOf(one, withoutEnd),
       there: { ...one.detail, participants },
+      askedAtMs: LATER_MS,
       live: [],
       frozenBeforeMs: 0,
     })
     assert.equal(stateOf(one, [...withoutEnd, ...repairsOf(renamed)])?.endedAtMs, one.truth.endedAtMs)
+  })
+
+  it('what has just happened may still be on its way: it is told only when it has not come by the next time', () => {
+    const here = stateOf(one, withoutEnd)
+    const endMs = Math.max(...one.told.flatMap(({ facts }) => facts.map(({ atMs }) => atMs)))
+    const sides = { here, there: one.detail, live: [], frozenBeforeMs: 0 }
+    assert.equal(compareConversation({ ...sides, askedAtMs: one.truth.endedAtMs ?? 0 }), null)
+    assert.equal(compareConversation({ ...sides, askedAtMs: endMs + 10_000 })?.finding.kind, 'stuck')
   })
 
   it('a conversation that goes on is none, and none is an answer that says nothing', () => {
@@ -148,10 +158,19 @@ describe('what cannot be repaired is said with its reason', () => {
       })),
     }))
     const here = stateOf(one, withoutEnd)
-    assert.equal(compareConversation({ here, there: { ...open, participants }, live: [], frozenBeforeMs: 0 }), null)
-    assert.equal(compareConversation({ here, there: { conversationId: one.truth.id }, live: [], frozenBeforeMs: 0 }), null)
+    assert.equal(compareConversation({ here, there: { ...open, participants }, askedAtMs: LATER_MS, live: [], frozenBeforeMs: 0 }), null)
     assert.equal(
-      compareConversation({ here, there: { conversationId: one.truth.id, conversationEnd: 'soon' }, live: [], frozenBeforeMs: 0 }),
+      compareConversation({ here, there: { conversationId: one.truth.id }, askedAtMs: LATER_MS, live: [], frozenBeforeMs: 0 }),
+      null,
+    )
+    assert.equal(
+      compareConversation({
+        here,
+        there: { conversationId: one.truth.id, conversationEnd: 'soon' },
+        askedAtMs: LATER_MS,
+        live: [],
+        frozenBeforeMs: 0,
+      }),
       null,
     )
   })
@@ -200,7 +219,13 @@ function played(): readonly Played[] {
 }
 
 function compare(one: Played, told: readonly Told[]): Comparison | null {
-  return compareConversation({ here: stateOf(one, told), there: one.detail, live: [], frozenBeforeMs: START_MS - HOUR_MS })
+  return compareConversation({
+    here: stateOf(one, told),
+    there: one.detail,
+    askedAtMs: LATER_MS,
+    live: [],
+    frozenBeforeMs: START_MS - HOUR_MS,
+  })
 }
 
 function stateOf({ truth }: Played, told: readonly Told[]): ReturnType<ReturnType<typeof createState>['conversation']> {

@@ -10,12 +10,14 @@ import type { ConversationDetail } from '../genesys/platform.ts'
 import { withoutLive, type LiveEvent } from '../sources/notifications/match-live.ts'
 import { reconstruct, topicNameOf, type ReconstructedEvent } from '../sources/notifications/reconstruct.ts'
 import type { ConversationState, ParticipantState } from '../state/conversation-state.ts'
-import type { Comparison, Finding, Repair, Said } from './finding.ts'
+import { ON_ITS_WAY_MS, type Comparison, type Finding, type Repair, type Said } from './finding.ts'
 
 export type ConversationSides = {
   /** Null when the state has none by that id. */
   readonly here: ConversationState | null
   readonly there: ConversationDetail
+  /** When the API was asked. */
+  readonly askedAtMs: number
   /** What the log has of it; only looked at where the state has nothing. */
   readonly live: readonly LiveEvent[]
   /** Older facts change nothing in a conversation that is closed, or that the state does not have. */
@@ -23,9 +25,11 @@ export type ConversationSides = {
 }
 
 /** What differs; null when the state lacks nothing that can be told. */
-export function compareConversation({ here, there, live, frozenBeforeMs }: ConversationSides): Comparison | null {
-  const endedAtMs = there.conversationEnd === undefined ? null : readInstant(there.conversationEnd)
-  const told = reconstruct(there)
+export function compareConversation({ here, there, askedAtMs, live, frozenBeforeMs }: ConversationSides): Comparison | null {
+  const untilMs = askedAtMs - ON_ITS_WAY_MS
+  const overAtMs = readInstant(there.conversationEnd)
+  const endedAtMs = overAtMs !== null && overAtMs <= untilMs ? overAtMs : null
+  const told = reconstruct(there).filter(({ atMs }) => atMs <= untilMs)
   const lacking = here === null ? told : told.filter((event) => !isKnown(event, here))
   const missing = endedAtMs === null || here === null ? lacking : [...lacking, ...untoldEnds(here, there, endedAtMs, lacking)]
   const isOpenHere = here?.open === true

@@ -10,6 +10,9 @@ export type FindingKind = 'gap' | 'stuck' | 'mismatch' | 'unknown'
 
 export const FINDING_KINDS: readonly FindingKind[] = ['gap', 'stuck', 'mismatch', 'unknown']
 
+/** What happened so shortly before the API was asked may still be on its way to us as an event: it is no difference yet. */
+export const ON_ITS_WAY_MS = 10_000
+
 /** What one side says: `open`, `ended`, a presence, a routing status; and since when. */
 export type Said = { readonly value: string | null; readonly sinceMs: number | null }
 

@@ -131,6 +131,7 @@ async function askAll(
 async function compareOneConversation(part: Part, id: string): Promise<void> {
   const { ports } = part
   const { clock, signal, platform, state, horizonMs } = ports
+  const askedAtMs = clock.nowMs()
   const there = await answered(() => platform.conversationDetail(id, signal))
   await ports.caughtUp()
   const here = state().conversation(id, clock.nowMs())
@@ -140,7 +141,7 @@ async function compareOneConversation(part: Part, id: string): Promise<void> {
     return note(part, { finding, repairs: [] }, 'not_repaired')
   }
   const live = here === null ? await ports.liveEventsOf(id) : []
-  const found = compareConversation({ here, there, live, frozenBeforeMs: state().newestAtMs - horizonMs })
+  const found = compareConversation({ here, there, askedAtMs, live, frozenBeforeMs: state().newestAtMs - horizonMs })
   if (found !== null) await settle(part, found)
 }
 

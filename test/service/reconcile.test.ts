@@ -55,7 +55,10 @@ test('Show 5: a conversation whose end was withheld is found stuck and closed; t
   await assertTrue(service.url, truth)
 
   const repair = finding?.repairs[0]
-  const explained = await service.get(`/v1/events/${repair?.event}`)
+  const explained = await until('the end on every route', async () => {
+    const found = await service.get(`/v1/events/${repair?.event}`)
+    return found.routes.every(({ outcome }) => outcome !== 'waiting') && found
+  })
   assert.deepEqual((explained as unknown as { marks: string[] }).marks, ['reconcile'])
   assert.equal(explained.receipts[0]?.via, 'reconcile')
   assert.deepEqual([(JSON.parse(explained.raw) as Json & { origin: string }).origin, explained.topic], ['reconcile', END])

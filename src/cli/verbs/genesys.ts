@@ -127,8 +127,8 @@ async function runChecks(client: PlatformClient, config: Config, nowMs: number):
       const [status] = user === undefined ? [] : await client.userStatuses([user.id])
       if (user === undefined) return 'no user to ask for'
       const told = [
-        status?.presence == null ? 'no presence' : 'presence',
-        status?.routingStatus == null ? 'no routing status' : 'routing status',
+        (status?.presence ?? null) === null ? 'no presence' : 'presence',
+        (status?.routingStatus ?? null) === null ? 'no routing status' : 'routing status',
       ]
       return `${told.join(' and ')} told`
     }),
