@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RouteInput, TrunklineConfig } from '../../src/config/config.ts'
+import { finishedText } from '../../src/event/changes.ts'
 import type { ConversationState } from '../../src/state/conversation-state.ts'
 import { fetched, playedDay, post } from './_state.ts'
-import { folder, linesIn, type Running, running } from './_service.ts'
+import { folder, linesIn, type Running, running, until } from './_service.ts'
 
 const day = playedDay({ seed: '31' })
 const finishedIds = day.truth.conversations.filter(({ finished }) => finished).map(({ id }) => id)
@@ -106,4 +107,58 @@ test('each finished conversation once, as the state says it; the other route get
   const again = await running(t, { dir, config: configWith() })
   await quiet(again)
   assert.equal(documents(again).length, finishedIds.length)
+})
+
+test('after a rebuild that found rows wrong, what was told wrong or not at all is told right', async (t) => {
+  const { DatabaseSync } = await import('node:sqlite')
+  const dir = folder(t)
+  const service = await running(t, { dir, config: configWith() })
+  await sendAll(service)
+  await quiet(service)
+  await service.stop()
+  const id = documents(service)[0]!.detail.eventBody.id
+  const db = new DatabaseSync(join(service.dataDir, 'state.db'))
+  assert.equal(db.prepare('DELETE FROM rows WHERE id = ?').run(id).changes, 1)
+  db.close()
+
+  const again = await running(t, { dir, config: configWith() })
+  const topicName = `v2.detail.events.conversation.${id}.attributes`
+  const eventBody = { conversationId: id, eventTime: day.truth.atMs, participantId: 'p', attributes: { late: 'yes' } }
+  assert.ok(await post(again.url, JSON.stringify({ topicName, version: '2', eventBody })))
+  await quiet(again)
+  assert.equal(documents(again).length, finishedIds.length, 'of an attribute alone there is nothing to tell')
+  const rebuilt = await again.ask('/v1/state/rebuild', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+  assert.equal((JSON.parse(rebuilt.text) as { equal: boolean }).equal, false)
+  await quiet(again)
+  const more = documents(again).slice(finishedIds.length)
+  assert.deepEqual(
+    more.map(({ detail }) => [detail.eventBody.id, detail.eventBody.attributes['late'], detail.eventBody.open]),
+    [[id, 'yes', false]],
+  )
+})
+
+test('the same bytes from outside are another event: no route with changes takes them, and the real one is told all the same', async (t) => {
+  const service = await running(t, { config: configWith({ from: 'earliest' }) })
+  const id = 'c-1'
+  const body = { id, open: false, endedAtMs: Date.now(), queueId: 'q', userId: null }
+  const forged = finishedText(id, JSON.stringify(body), Date.now())
+  const sent = await service.send(forged)
+  assert.equal(sent.status, 202)
+  const topicName = `v2.detail.events.conversation.${id}.customer`
+  const at = (eventTime: number): object => ({ eventTime, participantId: 'p', sessionId: 's', mediaType: 'VOICE' })
+  const now = Date.now()
+  for (const [end, eventBody] of [
+    ['start', at(now - 1_000)],
+    ['end', at(now)],
+  ] as const)
+    assert.ok(await post(service.url, JSON.stringify({ topicName: `${topicName}.${end}`, version: '2', eventBody })))
+  await until('the real one', () => documents(service).length > 0)
+  assert.deepEqual(
+    documents(service).map(({ detail }) => [detail.eventBody.id, detail.eventBody.queueId]),
+    [[id, null]],
+  )
+  const outside = await service.get(`/v1/events/${sent.json.ids[0]}`)
+  const crm = (outside.routes as unknown as { route: string; outcome: string; reason: string }[]).find((one) => one.route === 'crm')
+  assert.deepEqual([crm?.outcome, crm?.reason], ['not_matched', 'match.changes'])
+  assert.equal((await service.get('/v1/stats')).log.nextSeq, 5)
 })
