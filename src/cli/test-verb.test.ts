@@ -47,6 +47,33 @@ test('outcomes of every kind are those of the stages, and nothing is started, ca
   assert.equal(existsSync(join(cwd, 'ran')), false)
 })
 
+test('a route with changes takes finished conversations that a test gives it, and says why it takes no event', async (t) => {
+  const finished = (id: string, queueId: string): object => ({
+    source: 'trunkline',
+    'detail-type': 'trunkline.conversations.{id}.finished',
+    detail: {
+      topicName: `trunkline.conversations.${id}.finished`,
+      eventBody: { id, endedAtMs: 1_767_603_888_000, queueId, queueVisits: [{ queueId }] },
+    },
+  })
+  const cwd = project(
+    t,
+    {
+      events: [
+        { event: finished('c1', 'q-1'), expect: { crm: 'delivered', code: { outcome: 'not_matched', reason: 'match.changes' } } },
+        { event: finished('c1', 'q-1'), expect: { crm: 'duplicate' } },
+        { event: finished('c2', 'q-9'), expect: { crm: { outcome: 'not_matched', reason: 'match.pattern' } } },
+        { event: acdEnd({ queueId: 'q-1' }), expect: { crm: 'delivered', code: 'delivered' } },
+      ],
+    },
+    { routes: { crm: { changes: 'conversation', queues: ['q-1'], sink: CONFIG.routes.sales.sink }, code: CONFIG.routes.code } },
+  )
+  const [code, out] = pick(await run(['test'], { cwd }))
+  assert.equal(code, 1)
+  assert.match(String(out), /crm: expected delivered, got not_matched \(match\.changes\)\n\s+why: the route takes finished conversations/)
+  assert.match(String(out), /5 of 6 expected outcomes came out/)
+})
+
 test('what comes out otherwise says test, event, route, both outcomes and why; exit code 1', async (t) => {
   const cwd = project(t, {
     name: 'only sales',
@@ -218,9 +245,9 @@ test('paths are those of the configuration, wherever the command runs; schemas o
   assert.deepEqual([code, err], [0, ''], out)
 })
 
-function project(t: TestContext, content: unknown): string {
+function project(t: TestContext, content: unknown, config: unknown = CONFIG): string {
   const cwd = folder(t)
-  write(cwd, 'trunkline.config.json', CONFIG)
+  write(cwd, 'trunkline.config.json', config)
   write(cwd, 'tests/a.test.json', content)
   writeFileSync(join(cwd, 'boom.js'), BOOM)
   return cwd

@@ -82,6 +82,21 @@ test('each event is folded once, also over a stop and a start; repetitions are n
   await after.stop()
 })
 
+test('changes of the state are passed over', async () => {
+  const disk = emptyDisk()
+  const log = new MemoryLog()
+  log.append([eventOf({}, 0), eventOf({ format: 'change' }, 1), eventOf({}, 2)])
+  const list = listing(disk)
+  const { follower, stop } = following(log.reader, list)
+  await caughtUp(follower)
+  assert.deepEqual(
+    list.seen,
+    [1, 3].map((n) => `k3v9qa7m-${String(n).padStart(8, '0')}`),
+  )
+  await stop()
+  assert.equal(disk.position, 4)
+})
+
 test('a process that dies folds again what it had not stored, on top of what it had', async () => {
   const disk = emptyDisk()
   const log = new MemoryLog()

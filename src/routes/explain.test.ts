@@ -63,6 +63,31 @@ test('not matched by a pattern: names the clause, and no value of the event', as
   life.crash()
 })
 
+test('changes of the state and events are each on their own routes, and why is said in words', async () => {
+  const at = world()
+  at.log.append([eventOf({}, 0), eventOf({ format: 'change' }, 1)])
+  const life = await settledRoute(at, new ScriptedSink({}))
+  const crm = await life.route(new ScriptedSink({}), { name: 'finished', changes: 'conversation' })
+  await at.clock.until('settled', () => life.ledger.route(crm.name)?.position === 3)
+  const told = async (seq: number, name: string): Promise<unknown> => {
+    const { outcome, reason, stages } = await explain(at, life, seq, name)
+    return [outcome, reason, stages[0]?.reason]
+  }
+  assert.deepEqual(await told(1, 'crm'), ['delivered', null, null])
+  assert.deepEqual(await told(2, 'crm'), [
+    'not_matched',
+    'match.changes',
+    'match.changes: it is a finished conversation, which only routes with changes take',
+  ])
+  assert.deepEqual(await told(1, 'finished'), [
+    'not_matched',
+    'match.changes',
+    'match.changes: the route takes finished conversations (changes) and nothing else',
+  ])
+  assert.deepEqual(await told(2, 'finished'), ['delivered', null, null])
+  life.crash()
+})
+
 test('a definition stored before there were patterns matches by its topics', async () => {
   const at = world()
   at.log.append(someEvents(1))

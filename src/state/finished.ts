@@ -13,15 +13,11 @@ export type FinishedConversation = ConversationState & {
   readonly userId: string | null
 }
 
-/** Beyond any fact. */
-const ALWAYS_MS = Number.MAX_SAFE_INTEGER
-
 /** What there is to tell of a conversation by all that is known; `open` also when nothing is. With `waitedEnough`, agents whose end nobody told count as done. */
 export function finishedConversation(state: State, id: string, waitedEnough: boolean): FinishedConversation | 'open' | 'agents at work' {
-  const last = state.conversation(id, ALWAYS_MS)
-  const told = last === null ? null : state.conversation(id, last.newestAtMs)
-  if (last === null || told === null || last.open || told.open) return 'open'
-  if (last.agentsAtWork > 0 && !waitedEnough) return 'agents at work'
+  const told = state.closed(id)
+  if (told === null) return 'open'
+  if (told.agentsAtWork > 0 && !waitedEnough) return 'agents at work'
   return {
     ...told,
     queueId: told.queueVisits.at(-1)?.queueId ?? told.agentLegs.at(-1)?.queueId ?? null,

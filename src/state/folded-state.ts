@@ -98,6 +98,14 @@ class FoldedState implements State {
     return held === null ? null : conversationOf(held, asOfMs)
   }
 
+  closed(id: string): ConversationState | null {
+    const held = this.#memory.find('conversation', id)
+    // Figures are there already, mostly; the rest is worked out only for those that are asked for.
+    if (held === null || held.figures.closedAtMs === null) return null
+    const state = conversationOf(held, Math.max(held.newestAtMs, held.figures.closedAtMs))
+    return state === null || state.open ? null : state
+  }
+
   conversations({ open, closedSinceMs, max }: ConversationFilter, asOfMs: number): readonly ConversationState[] {
     const found: Held[] = []
     for (const held of this.#live()) {

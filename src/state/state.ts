@@ -98,6 +98,8 @@ export interface State {
   /** Adds facts, and takes them over. `nowMs` is when their event was received: only facts dated ahead of it are refused. */
   apply(facts: readonly Fact[], nowMs: number): void
   conversation(id: string, asOfMs: number): ConversationState | null
+  /** A conversation that is closed by all that is known, as of its newest fact or its end; null when it is open, or nobody knows it. */
+  closed(id: string): ConversationState | null
   conversations(filter: ConversationFilter, asOfMs: number): readonly ConversationState[]
   /** Conversations that closed at or after an instant, the first that closed in front. */
   closedSince(sinceMs: number, max: number): readonly { readonly id: string; readonly endedAtMs: number }[]

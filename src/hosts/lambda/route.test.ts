@@ -49,6 +49,13 @@ describe('which route', () => {
 })
 
 describe('what a function cannot do is refused', () => {
+  test('changes of the state', () => {
+    assert.throws(() => serve({ routes: { crm: { changes: 'conversation', sink: http } } }), {
+      code: 'lambda.changes',
+      message: /crm asks for changes/,
+    })
+  })
+
   test('files', () => {
     assert.throws(() => serve({ routes: { out: { sink: { type: 'file', dir: 'out' } } } }), {
       code: 'lambda.file_sink',
