@@ -283,7 +283,7 @@ async function run(
         // The page needs no token, so where one is needed it does not tell where events go.
         routes: (tokenHash === null ? config.routes : []).map((r) => ({
           name: r.name,
-          topics: r.topics?.join(', ') ?? 'all',
+          topics: r.changes === null ? (r.topics?.join(', ') ?? 'all') : 'finished conversations',
           sink: shownSink(r.sink),
           paused: routes.get(r.name)?.paused === true,
           deadLetters: ledger.deadLetters().get(r.name) ?? 0,
