@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { RouteConfig } from '../config/config.ts'
 import { TrunklineError } from '../errors.ts'
+import { Ledger } from '../routes/ledger.ts'
 import { StateRows } from '../stores/state-rows.ts'
-import { tempDir } from '../testing/route-harness.ts'
+import { routeConfig, tempDir } from '../testing/route-harness.ts'
 import { START_MS } from '../testing/state-events.ts'
 import { HORIZON_MS, QUIET_MS, FinishedWorld } from '../testing/finished-world.ts'
-import { FinishedConversations } from './finished-conversations.ts'
+import { changesFromSeq, FinishedConversations } from './finished-conversations.ts'
 
 const CUSTOMER = { sessionId: 'sc', participantId: 'pc', mediaType: 'VOICE' }
 const AGENT = { sessionId: 'sa', participantId: 'pa', mediaType: 'VOICE', queueId: 'q1', userId: 'u1' }
@@ -187,4 +189,25 @@ test('it says once that the log takes nothing, and once that it does again', asy
   options.rows.add(new Map([['c1', world.nowMs]]), 1)
   await new FinishedConversations(options).run(stop.signal)
   assert.deepEqual([said, turns], [['log.disk_full', 'again'], 6])
+})
+
+test('they are told from where the first definition with changes began; without one, from where the route did', () => {
+  const ledger = new Ledger(join(tempDir(), 'ledger.db'))
+  const config = (...names: string[]): { readonly routes: RouteConfig[] } => ({
+    routes: names.map((name) => routeConfig({ name, changes: name === 'archive' ? null : 'conversation' })),
+  })
+  const revise = (name: string, fromSeq: number, changes: string | null): boolean =>
+    ledger.revise(name, fromSeq, `${name} ${fromSeq}`, JSON.stringify({ changes }), 0)
+  ledger.createRoute('crm', 5)
+  revise('crm', 5, null)
+  revise('crm', 40, 'conversation')
+  revise('crm', 90, 'conversation')
+  ledger.createRoute('fresh', 70)
+  ledger.createRoute('archive', 1)
+  revise('archive', 1, null)
+  assert.deepEqual(
+    [config('crm'), config('fresh'), config('crm', 'fresh', 'archive'), config('archive')].map((one) => changesFromSeq(one, ledger)),
+    [40, 70, 40, null],
+  )
+  ledger.close()
 })

@@ -128,12 +128,11 @@ function digestOf(conversation: FinishedConversation): Uint8Array {
 }
 
 /** The record from which on conversations are told: where the first of the routes began that ask for changes; null when none does. */
-export function changesFromSeq(config: Config, ledger: Ledger): number | null {
-  const seqs = config.routes
-    .filter(({ changes }) => changes !== null)
-    .map(({ name }) => {
-      const row = ledger.get(`SELECT min(from_seq) AS seq FROM revisions WHERE route = ? AND definition ->> '$.changes' IS NOT NULL`, name)
-      return Number(row?.['seq'] ?? 1)
-    })
+export function changesFromSeq(config: Pick<Config, 'routes'>, ledger: Ledger): number | null {
+  const seqs = config.routes.filter(({ changes }) => changes !== null).map(({ name }) => Number(ledger.get(BEGAN, name)?.['seq'] ?? 1))
   return seqs.length === 0 ? null : Math.min(...seqs)
 }
+
+/** The first definition with changes; a route without any definition yet has only begun. */
+const BEGAN = `SELECT coalesce((SELECT min(from_seq) FROM revisions WHERE route = r.name AND definition ->> '$.changes' IS NOT NULL), r.started_seq) AS seq
+  FROM routes r WHERE r.name = ?`
