@@ -128,6 +128,8 @@ test('the command waits for the run, prints what differed, and exits 0; an API t
   for (const id of ids)
     assert.match(first.out, new RegExp(`^stuck +conversation +${id} +open since .* +ended at .* +repaired: customer.end$`, 'm'))
   assert.match(first.out, /^compared \d+ conversations and \d+ agents in .*: 2 stuck; 2 repaired$/m)
+  const listed = await command(['events', '--conversation', ids[0] ?? '', '--limit', '1', '--url', service.url])
+  assert.match(listed.out, /^\S+ +\S+ +conversation\.customer\.end .*, reconcile$/m)
   const second = await reconcile('--older-than', '1s', '--json')
   assert.deepEqual([second.code, (JSON.parse(second.out) as Run).findings], [0, []])
   const last = await reconcile('--last')
@@ -149,7 +151,10 @@ test('on schedule it finds and repairs by itself, and finds nothing in the runs 
   })
   const id = String(withheld[0]?.body['conversationId'])
   await until('the repair', async () => !(await conversation(service, id)).open)
-  const { schedule, recent } = (await fetched<Status>(service.url, '/v1/reconcile'))!
+  const { schedule, recent } = await until('the end of that run', async () => {
+    const status = await fetched<Status>(service.url, '/v1/reconcile')
+    return status !== null && status.recent.length > 0 && status
+  })
   assert.ok(schedule !== null)
   assert.deepEqual(
     recent.map(({ kind, outcome }) => [kind, outcome]),

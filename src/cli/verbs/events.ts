@@ -55,7 +55,7 @@ async function events(context: Context, options: Options): Promise<void> {
     textOf(event, 'id'),
     shortTopic(textOf(event, 'topic') ?? ''),
     entityOf(event),
-    outcomesOf(event),
+    [outcomesOf(event), ...listOf(event, 'marks').map(String)].join(', '),
   ])
   if (rows.length === 0) note(context, 'no events')
   else for (const line of table(['received', 'id', 'topic', 'about', 'routes'], rows)) print(context, line)

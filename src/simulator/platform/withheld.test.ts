@@ -60,6 +60,7 @@ test('one agent falls silent; the API says what it does, in the words of the API
   const topics = [0, 1].map((n) => `v2.users.${userId(n)}.presence`)
   const line = await at.connect((await at.channel(...topics)).connectUri)
   for (const [second, n] of [
+    [4, 1],
     [5, 0],
     [20, 1],
     [21, 0],
@@ -72,7 +73,7 @@ test('one agent falls silent; the API says what it does, in the words of the API
     line.frames.flatMap((frame) =>
       (frame as { topicName: string }).topicName === 'channel.metadata' ? [] : [(frame as { topicName: string }).topicName],
     ),
-    [topics[0], topics[0]],
+    [topics[1], topics[0], topics[0]],
   )
   assert.deepEqual(at.platform.truth().withheld, { events: 2, ids: [userId(1)] })
   at.centre.knowUser(userId(1), {

@@ -9,6 +9,7 @@ export type Withholding = 'withheld-end' | 'withheld-status'
 
 /** Of so many the snapshots are kept back as well, the newest. */
 const MAX_CONVERSATIONS = 10_000
+const MAX_TOLD = 10_000
 /** How many conversations and agents are told of. */
 const MAX_IDS = 100
 
@@ -23,6 +24,8 @@ export class Withheld {
   #ends: { readonly toMs: number; next: boolean } = { toMs: -Infinity, next: false }
   #statusToMs = -Infinity
   readonly #conversations = new Set<string>()
+  /** Topics of users that were published: only somebody of whom something is known can be known wrongly. */
+  readonly #told = new Set<string>()
   #user: string | null = null
 
   /** `isAwaited` says whether anybody has subscribed to a topic: what nobody would get cannot be withheld. */
@@ -58,11 +61,16 @@ export class Withheld {
     const { topic, topicName } = emission
     // A snapshot would show the end that nobody was told.
     if (SNAPSHOTS.test(topic)) return this.#conversations.size > 0 && this.#conversations.has(String(emission.body['id']))
-    if (!STATUS.test(topic) || this.#clock.nowMs() >= this.#statusToMs || !this.#isAwaited(topicName)) return false
+    if (!STATUS.test(topic) || !this.#isAwaited(topicName)) return false
     const user = topicName.split('.')[2] ?? ''
-    if (this.#user === null) this.#note(user)
-    this.#user ??= user
-    return this.#user === user
+    const isTime = this.#clock.nowMs() < this.#statusToMs
+    if (isTime && this.#user === null && this.#told.has(topicName)) {
+      this.#user = user
+      this.#note(user)
+    }
+    if (isTime && this.#user === user) return true
+    if (this.#told.size < MAX_TOLD) this.#told.add(topicName)
+    return false
   }
 
   #note(id: string): void {
