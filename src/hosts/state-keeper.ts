@@ -29,7 +29,7 @@ export type StateKeeperOptions = {
 }
 
 /** So many events are at most folded before they are stored: that bounds how long storing takes, and what memory has to keep. */
-const STORE_EVERY_EVENTS = 2_000
+const STORE_EVERY_EVENTS = 4_000
 /** Only while nothing can be stored there are so many. */
 const MAX_HEARD = 200_000
 
@@ -108,7 +108,6 @@ export class StateKeeper implements Fold {
   store(position: number): void {
     // Also when it fails: then it is tried again in its time.
     this.#foldedSinceStored = 0
-    this.#state.tidy()
     this.#write(position, false)
     this.#isStored = true
     step('state.stored')

@@ -120,7 +120,6 @@ async function readTo(reading: Reading, end: number, pace: Pace): Promise<void> 
 
 /** What is written down may leave the memory. */
 function keep({ made, rows }: Reading): void {
-  made.tidy()
   const batch = made.unstored(true)
   rows.make(batch.rows)
   made.stored(batch)

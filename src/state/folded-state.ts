@@ -23,7 +23,7 @@ const DEFAULTS: StateOptions = {
   packAfterMs: 60_000,
   facts: DEFAULT_FACT_LIMITS,
   stored: false,
-  rowsAfterBatches: 64,
+  rowsAfterBatches: 32,
   recall: null,
   serviceLevel: () => DEFAULT_SERVICE_LEVEL,
 }
@@ -32,6 +32,7 @@ class FoldedState implements State {
   readonly #options: StateOptions
   readonly #memory: Memory
   #newestAtMs = -Infinity
+  #tidiedAtMs = -Infinity
   readonly #unwritten: Unwritten
   readonly #untold = new Set<Held>()
   readonly #counts = { applied: 0, repeated: 0, tooLate: 0, ahead: 0, frozen: 0 }
@@ -195,6 +196,8 @@ class FoldedState implements State {
   }
 
   unstored(whole = false): Batch {
+    // Looks at everything in memory: now and then is enough.
+    if (whole || this.#newestAtMs - this.#tidiedAtMs >= this.#options.packAfterMs / 2) this.tidy()
     return this.#unwritten.batch(rowOf, whole)
   }
 
@@ -247,6 +250,7 @@ class FoldedState implements State {
   }
 
   tidy(): void {
+    this.#tidiedAtMs = this.#newestAtMs
     for (const held of this.#memory.conversations.values()) {
       if (held.frozen) continue
       if (this.#isDue(held)) this.#freeze(held)
@@ -296,7 +300,7 @@ class FoldedState implements State {
 
   #packIfQuiet(held: Held): void {
     if (held.kind === 'agent' || held.isPacked || held.frozen || this.#newestAtMs - held.newestAtMs < this.#options.packAfterMs) return
-    if (held.figures.closedAtMs !== null) held.pack()
+    if (!held.isOpenForSure && held.figures.closedAtMs !== null) held.pack()
   }
 
   #tell(held: Held): void {

@@ -33,6 +33,8 @@ export class Held {
   #figures: Figures | null = null
   #boundAt = BOUND_EVERY
   #isBounded = false
+  #customerCame = false
+  #customerMayHaveGone = false
   readonly #limits: FactLimits
 
   constructor(kind: EntityKind, id: string, limits: FactLimits, kept: Kept | null = null) {
@@ -80,6 +82,11 @@ export class Held {
     return this.#figures
   }
 
+  /** The customer is in it still, for all that was told: known without working out `figures`. */
+  get isOpenForSure(): boolean {
+    return this.#customerCame && !this.#customerMayHaveGone
+  }
+
   get isPacked(): boolean {
     return this.#packed !== null
   }
@@ -113,6 +120,10 @@ export class Held {
     const facts = this.#unpacked()
     shareWords(fact, this.id, facts)
     if (!addFact(facts, fact)) return false
+    if ('side' in fact && fact.side === 'customer') {
+      if (fact.kind === 'started') this.#customerCame = true
+      else this.#customerMayHaveGone = true
+    }
     if (fact.atMs > this.newestAtMs) this.newestAtMs = fact.atMs
     this.#isBounded = false
     if (facts.length > this.#boundAt) this.#bound()

@@ -112,7 +112,7 @@ export interface State {
   queues(asOfMs: number, interval: Interval): readonly QueueState[]
   /** What changed since this was asked last. */
   changes(asOfMs: number, interval: Interval, max: number): Changes
-  /** What is to be stored now, or everything that is not in rows yet; `stored` says that it is. */
+  /** What is to be stored now, or everything that is not in rows yet; `stored` says that it is. Tidies when it is time. */
   unstored(whole?: boolean): Batch
   stored(batch: Batch): void
   /** Everything there is, entity by entity. */
@@ -123,6 +123,6 @@ export interface State {
   restoreFacts(text: string): boolean
   /** Takes over the time of a state whose rows are restored: of entities that are not restored nothing else is left. */
   resume(times: Pick<State, 'newestAtMs' | 'completeSinceMs'>): void
-  /** Freezes what is due, and packs what is quiet. To be called now and then, and before states are compared. */
+  /** Freezes what is due, and packs what is quiet. To be called before states are compared. */
   tidy(): void
 }
