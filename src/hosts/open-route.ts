@@ -60,7 +60,10 @@ export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
     leaseMs: 0,
     warn,
   })
-  return new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
+  const route = new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
+  // What waits because of a limit that is no more need not wait for its time.
+  if (config.limit === null) void route.changeLimit(null, () => undefined)
+  return route
 }
 
 const NOTHING: Beside = {}

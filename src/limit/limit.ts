@@ -17,6 +17,7 @@ import { conversationLimit } from './conversations.ts'
 import { bounded } from './key.ts'
 import { type Demand, GRACE_MS, Leases } from './leases.ts'
 import { type KeyRate, type LimitTerms, rateOf } from './rates.ts'
+import { Pace } from './pace.ts'
 import { Recent } from './recent.ts'
 
 export type LimitOptions = {
@@ -50,6 +51,8 @@ class KeyedLimit implements Stage {
   readonly #classify: (event: Event, nowMs: number) => Limited
   readonly #leases: Leases
   readonly #steady: ReturnType<typeof steadyClock>
+  /** Null where tokens are shared. */
+  readonly #pace: Pace | null
   /** Overflow of each key that `sample` has seen. */
   readonly #seen = new Recent<number>(MAX_KEYS)
   /** When the event that holds a slot is due, by the rate of which time. */
@@ -59,6 +62,7 @@ class KeyedLimit implements Stage {
     this.#o = options
     this.#classify = classifier(options)
     this.#leases = new Leases(options.store, options.name, options.leaseMs)
+    this.#pace = options.leaseMs === 0 ? new Pace() : null
     this.#steady = steadyClock(options.clock)
   }
 
@@ -90,9 +94,20 @@ class KeyedLimit implements Stage {
     const outcomes: Outcome[] = held.map(() => KEEP)
     const again: number[] = []
     const late = new Map<string, { readonly rate: KeyRate; readonly indexes: number[]; givenBackAtMs: number }>()
-    for (const [i, { event, reason, dueAtMs, key }] of held.entries()) {
-      if (reason === 'limit.unavailable') again.push(i)
-      if (reason === 'limit.unavailable' || this.#isGood(key, dueAtMs, nowMs)) continue
+    const queue = new Map<string, number>()
+    for (const [i, { event, reason, dueAtMs, key, slot }] of held.entries()) {
+      if (reason === 'limit.unavailable') {
+        again.push(i)
+        continue
+      }
+      const good = this.#good(key, dueAtMs, nowMs)
+      if (good !== null) {
+        if (good.rate !== null) {
+          this.#pace?.watch(good.key, good.rate, dueAtMs + this.#steady.ahead(), nowMs)
+          outcomes[i] = this.#inPace(good.key, good.rate, nowMs, queue, reason, slot)
+        }
+        continue
+      }
       const verdict = this.#classify(event, nowMs)
       if (verdict.type !== 'limited') outcomes[i] = verdict
       else {
@@ -115,9 +130,10 @@ class KeyedLimit implements Stage {
       for (const [n, i] of indexes.entries()) {
         const { reason, slot } = held[i]!
         const atMs = taken?.[k]?.[n] ?? null
-        if (atMs !== null && atMs <= nowMs) continue
-        if (atMs !== null && slot !== null) this.#slots.set(slot, { dueAtMs: atMs, sinceMs: rate.sinceMs })
-        outcomes[i] = this.#until(reason, atMs ?? nowMs + RETRY_MS, key, slot, rate.untilMs)
+        if (atMs !== null) this.#pace?.watch(key, rate, atMs, nowMs)
+        if (atMs !== null && atMs <= nowMs) outcomes[i] = this.#inPace(key, rate, nowMs, queue, reason, slot)
+        else if (atMs !== null) outcomes[i] = this.#booked(reason, atMs, key, rate, slot)
+        else outcomes[i] = this.#until(reason, nowMs + RETRY_MS, key, slot, rate.untilMs)
       }
     if (again.length > 0) {
       const verdicts = await this.run(again.map((i) => held[i]!.event))
@@ -126,12 +142,14 @@ class KeyedLimit implements Stage {
     return outcomes
   }
 
-  /** Whether the token that an event waited for is still its own. */
-  #isGood(key: string | null, dueAtMs: number, nowMs: number): boolean {
+  /** Key and rate (null: not limited) of an event whose token is still its own; null when it is not. */
+  #good(key: string | null, dueAtMs: number, nowMs: number): { readonly key: string; readonly rate: KeyRate | null } | null {
     const clockMs = nowMs - this.#steady.ahead()
-    if (clockMs - dueAtMs > GRACE_MS) return false
-    const sinceMs = key === null ? 0 : rateOf(this.#o.terms(), key, nowMs).sinceMs
-    return dueAtMs > sinceMs || sinceMs > clockMs
+    if (clockMs - dueAtMs > GRACE_MS) return null
+    if (key === null) return { key: '', rate: null }
+    const { rate, sinceMs, untilMs } = rateOf(this.#o.terms(), key, nowMs)
+    if (dueAtMs <= sinceMs && sinceMs <= clockMs) return null
+    return { key, rate: rate === null ? null : { ...rate, sinceMs, untilMs } }
   }
 
   async #decide(
@@ -156,16 +174,20 @@ class KeyedLimit implements Stage {
     }))
     const taken = await this.#take(demands, nowMs)
     const waiting: { readonly demand: Demand; readonly slots: Map<string, number[]> }[] = []
+    const queue = new Map<string, number>()
     for (const [k, { key, rate, indexes }] of keys.entries()) {
       const atMs = taken?.[k] ?? null
       const slots = new Map<string, number[]>()
       for (const [n, i] of indexes.entries()) {
         const at = atMs?.[n]
         if (atMs === null) outcomes[i] = this.#until('limit.unavailable', nowMs + RETRY_MS, key, null)
-        else if (at !== undefined && at <= nowMs)
-          outcomes[i] = overflow === 'latest' ? { type: 'keep', slot: slotOf(events[i]!, key) } : KEEP
-        else if (at !== undefined) outcomes[i] = this.#until('limit.delayed', at, key, null, rate.untilMs)
-        else if (overflow === 'latest') into(slots, slotOf(events[i]!, key), i)
+        else if (at !== undefined && at <= nowMs) {
+          const slot = overflow === 'latest' ? slotOf(events[i]!, key) : null
+          outcomes[i] = this.#inPace(key, rate, nowMs, queue, slot === null ? 'limit.delayed' : 'limit.latest', slot)
+        } else if (at !== undefined) {
+          this.#pace?.watch(key, rate, at, nowMs)
+          outcomes[i] = this.#booked('limit.delayed', at, key, rate, null)
+        } else if (overflow === 'latest') into(slots, slotOf(events[i]!, key), i)
         else outcomes[i] = this.#overflow(key)
       }
       if (slots.size > 0) waiting.push({ demand: { key, rate, tokens: slots.size, ahead: true, more: false }, slots })
@@ -186,9 +208,11 @@ class KeyedLimit implements Stage {
       for (const [n, [slot, indexes]] of [...slots].entries()) {
         const atMs = taken?.[k]?.[n]
         const { key, rate } = demand
-        if (atMs !== undefined) this.#slots.set(slot, { dueAtMs: atMs, sinceMs: rate.sinceMs })
-        const reason = atMs === undefined ? 'limit.unavailable' : 'limit.latest'
-        const outcome = this.#until(reason, atMs ?? nowMs + RETRY_MS, key, slot, rate.untilMs)
+        if (atMs !== undefined) this.#pace?.watch(key, rate, atMs, nowMs)
+        const outcome =
+          atMs === undefined
+            ? this.#until('limit.unavailable', nowMs + RETRY_MS, key, slot, rate.untilMs)
+            : this.#booked('limit.latest', atMs, key, rate, slot)
         for (const i of indexes) outcomes[i] = outcome
       }
   }
@@ -219,6 +243,21 @@ class KeyedLimit implements Stage {
       this.#o.warn('limit.unavailable', `limits of ${this.#o.name} cannot be asked for: ${(error as Error).message}; its events wait`)
       return null
     }
+  }
+
+  /** It has a token of now, and goes if what went before it leaves room; else it waits its turn among those of the key in `queue`. */
+  #inPace(key: string, rate: KeyRate, nowMs: number, queue: Map<string, number>, reason: string, slot: string | null): Outcome {
+    const ahead = queue.get(key)
+    const nextAtMs = ahead ?? this.#pace?.admit(key, rate, nowMs)?.nextAtMs
+    if (nextAtMs === undefined) return slot === null ? KEEP : { type: 'keep', slot }
+    queue.set(key, nextAtMs + 1_000 / rate.perSecond)
+    return this.#booked(reason, nextAtMs, key, rate, slot)
+  }
+
+  /** It goes at a time that is known. */
+  #booked(reason: string, atMs: number, key: string, { sinceMs, untilMs }: KeyRate, slot: string | null): Outcome {
+    if (slot !== null) this.#slots.set(slot, { dueAtMs: atMs, sinceMs })
+    return this.#until(reason, atMs, key, slot, untilMs)
   }
 
   #until(reason: string, atMs: number, key: string, slot: string | null, untilMs = Infinity): Outcome {
