@@ -58,3 +58,16 @@ test('a delayed event waits for its own time, and its neighbours of other queues
   assert.ok(queues.indexOf('calm') < 4, queues.join())
   assert.deepEqual(queues.filter((queue) => queue === 'busy').length, 4)
 })
+
+test('what waits because of a limit goes when the limit is taken out of the configuration', async (t) => {
+  const dir = folder(t)
+  const crm = { from: 'earliest', sink: { type: 'file', dir: 'data/out' } } as const
+  const limit = { per: 'queue', perSecond: 0.001, burst: 1, overflow: 'delay' } as const
+  const service = await running(t, { dir, config: { routes: { crm: { ...crm, limit } } } })
+  await service.send(Array.from({ length: 20 }, (_, n) => acdEnd('busy', n)).join('\n'), { 'content-type': 'application/x-ndjson' })
+  type Routes = { readonly crm: { readonly held: number } }
+  await until('held', async () => ((await service.get('/v1/stats')).routes as unknown as Routes).crm.held === 19)
+  await service.stop()
+  const again = await running(t, { dir, config: { routes: { crm } } })
+  await until('all delivered', () => again.delivered('crm').length === 20)
+})
