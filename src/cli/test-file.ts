@@ -106,8 +106,10 @@ const SHAPE = 'A test is { "events": [...], "expect": { ROUTE: OUTCOME } }; see 
 function readJson(path: string, report: Report): unknown {
   let bytes: Buffer
   try {
-    if (statSync(path).size > MAX_FILE_BYTES)
-      return report('', 'has more than 16 MiB', 'Put events into files of their own: { "file": PATH }.')
+    const stat = statSync(path)
+    // Reading a pipe would wait for whoever writes into it.
+    if (!stat.isFile()) return report('', 'is no file', 'Give a file with a test in it.', 'test.unreadable')
+    if (stat.size > MAX_FILE_BYTES) return report('', 'has more than 16 MiB', 'Put events into files of their own: { "file": PATH }.')
     bytes = readFileSync(path)
   } catch (error) {
     return report('', `cannot be read (${codeOf(error)})`, 'Check the path and its permissions.', 'test.unreadable')

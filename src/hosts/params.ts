@@ -1,6 +1,9 @@
 /** Reads the parameters of a request: unknown names and bad values are errors that say what would be right. */
 import { TrunklineError } from '../errors.ts'
 
+/** Date.parse takes nearly anything for a year. */
+const ISO_DATE = /^\d{4}-\d\d/
+
 export class Params {
   readonly #values: ReadonlyMap<string, unknown>
 
@@ -60,7 +63,7 @@ export class Params {
     const number =
       typeof value === 'number' || (typeof value === 'string' && /^\d{1,15}$/.test(value))
         ? Number(value)
-        : typeof value === 'string'
+        : typeof value === 'string' && ISO_DATE.test(value)
           ? Date.parse(value)
           : NaN
     if (!Number.isFinite(number)) throw bad(name, 'is no time', 'Give epoch milliseconds or an ISO time such as 2026-11-20T16:00:00Z.')

@@ -13,7 +13,8 @@ import { bodyOf, conversationOf, sqsMessage } from '../../src/testing/sqs-event.
  * else is: in a folder without node_modules.
  */
 
-const MAX_BYTES = 220_000
+/** What is there now and little more: a room that does not belong here shows. It is not minified. */
+const MAX_BYTES = 245_000
 const HANDLER = `
   import { defineConfig, memoryStore, sqs } from './src/lambda.ts'
   const config = defineConfig({
