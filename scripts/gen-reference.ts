@@ -137,6 +137,7 @@ const WORDS = {
   policy: 'object of actions',
   pattern: 'event pattern',
   rates: 'object of rates',
+  priorityRules: 'list of rules',
   numbers: 'object of numbers',
   serviceLevels: 'object of service levels',
   file: 'path',

@@ -20,10 +20,14 @@ export type Entry = {
   readonly expect: Expectations | null
 }
 
+export type TestNames = Readonly<Record<'queues' | 'divisions', readonly { readonly name: string; readonly id: string }[]>>
+
 export type TestFile = {
   /** As the user may open it. */
   readonly file: string
   readonly name: string | null
+  /** What names in the configuration mean, by kind. */
+  readonly names: TestNames
   readonly entries: readonly Entry[]
   readonly expect: Expectations | null
 }
@@ -73,12 +77,13 @@ export async function readTestFile(
   if (!isRecord(test)) return report('', 'is no object', SHAPE)
   for (const key of Object.keys(test))
     if (!KEYS.includes(key)) report(key, 'is no known key', `Did you mean "${nearestName(key, KEYS)?.name ?? ''}"? ${SHAPE}`)
-  const { name = null, events, expect } = test
+  const { name = null, names = {}, events, expect } = test
   if (name !== null && typeof name !== 'string') report('name', 'is no text', 'Say in a few words what the test shows.')
   if (!Array.isArray(events) || events.length === 0) report('events', 'lists no events', SHAPE)
   const read = (value: unknown, place: string): Expectations | null =>
     value === undefined ? null : readExpectations(value, place, vocabulary, report)
   const ofTest = read(expect, 'expect')
+  const named = readNames(names, report)
   const entries: Entry[] = []
   let records = 0
   for (const [index, value] of (Array.isArray(events) ? (events as readonly unknown[]) : []).entries()) {
@@ -97,11 +102,36 @@ export async function readTestFile(
     }
     entries.push({ records: found, expect: read(own, `${place}.expect`) })
   }
-  return problems.length > before ? null : { file, name: name as string | null, entries, expect: ofTest }
+  return problems.length > before ? null : { file, name: name as string | null, names: named, entries, expect: ofTest }
 }
 
-const KEYS: readonly string[] = ['name', 'events', 'expect']
+const KEYS: readonly string[] = ['name', 'names', 'events', 'expect']
 const SHAPE = 'A test is { "events": [...], "expect": { ROUTE: OUTCOME } }; see docs/how-to/test-a-configuration.md.'
+
+const NAME_KINDS = ['queues', 'divisions'] as const
+const NAMES_SHAPE = 'Write { "queues": { "Sales": "ID" }, "divisions": { ... } }; a list where several things have the name.'
+
+function readNames(value: unknown, report: Report): TestNames {
+  const found = { queues: [] as { name: string; id: string }[], divisions: [] as { name: string; id: string }[] }
+  if (!isRecord(value)) {
+    report('names', 'is no object', NAMES_SHAPE)
+    return found
+  }
+  for (const [kind, byName] of Object.entries(value)) {
+    const known = NAME_KINDS.find((one) => one === kind)
+    if (known === undefined) report(`names.${kind}`, 'is no known key', NAMES_SHAPE)
+    else if (!isRecord(byName)) report(`names.${kind}`, 'is no object', NAMES_SHAPE)
+    else
+      for (const [name, given] of Object.entries(byName)) {
+        const ids: readonly unknown[] = Array.isArray(given) ? given : [given]
+        for (const id of ids) {
+          if (typeof id === 'string' && id !== '') found[known].push({ name, id })
+          else report(`names.${kind}[${JSON.stringify(name)}]`, 'is no id', NAMES_SHAPE)
+        }
+      }
+  }
+  return found
+}
 
 function readJson(path: string, report: Report): unknown {
   let bytes: Buffer

@@ -1,11 +1,15 @@
 /** `trunkline test`: real stages, nothing outside touched, and a difference that says which, what and why. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { Ledger } from '../routes/ledger.ts'
 import { folder, run, type Ran } from './_test-io.ts'
 
+const Q1 = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f1'
+const Q2 = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f2'
+const Q3 = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f3'
 const CONVERSATION = '11111111-2222-3333-4444-555555555555'
 const BOOM = "import { writeFileSync } from 'node:fs'; writeFileSync(new URL('ran', import.meta.url), ''); export const deliver = () => {}"
 const CONFIG = {
@@ -13,7 +17,7 @@ const CONFIG = {
   routes: {
     sales: {
       topics: ['v2.detail.events.conversation.*'],
-      queues: ['q-1', 'q-2'],
+      queues: [Q1, Q2],
       otherTopics: 'drop',
       sink: { type: 'http', url: 'http://127.0.0.1:9/never' },
     },
@@ -24,14 +28,14 @@ const CONFIG = {
 test('outcomes of every kind are those of the stages, and nothing is started, called or written', async (t) => {
   const cwd = project(t, {
     events: [
-      { event: acdEnd({ queueId: 'q-1' }), expect: { sales: { outcome: 'delivered', marks: [] }, code: 'delivered' } },
-      { event: acdEnd({ queueId: 'q-1' }), expect: { sales: { outcome: 'duplicate', reason: 'duplicate' }, code: 'delivered' } },
-      { event: acdEnd({ queueId: 'q-3' }), expect: { sales: { outcome: 'not_matched', reason: 'match.pattern' } } },
+      { event: acdEnd({ queueId: Q1 }), expect: { sales: { outcome: 'delivered', marks: [] }, code: 'delivered' } },
+      { event: acdEnd({ queueId: Q1 }), expect: { sales: { outcome: 'duplicate', reason: 'duplicate' }, code: 'delivered' } },
+      { event: acdEnd({ queueId: Q3 }), expect: { sales: { outcome: 'not_matched', reason: 'match.pattern' } } },
       {
-        event: acdEnd({ queueId: 'q-1', novel: 1 }),
+        event: acdEnd({ queueId: Q1, novel: 1 }),
         expect: { sales: { outcome: 'dead', reason: 'validate.quarantined' }, code: 'delivered' },
       },
-      { event: acdEnd({ queueId: 'q-2', mediaType: 'HOLOGRAM' }), expect: { sales: { outcome: 'delivered', marks: ['drift.new_value'] } } },
+      { event: acdEnd({ queueId: Q2, mediaType: 'HOLOGRAM' }), expect: { sales: { outcome: 'delivered', marks: ['drift.new_value'] } } },
       { event: { hello: 'world' }, expect: 'decode.unrecognised' },
       { file: 'broken.json', expect: 'quarantined' },
     ],
@@ -60,13 +64,13 @@ test('a route with changes takes finished conversations that a test gives it, an
     t,
     {
       events: [
-        { event: finished('c1', 'q-1'), expect: { crm: 'delivered', code: { outcome: 'not_matched', reason: 'match.changes' } } },
-        { event: finished('c1', 'q-1'), expect: { crm: 'duplicate' } },
-        { event: finished('c2', 'q-9'), expect: { crm: { outcome: 'not_matched', reason: 'match.pattern' } } },
-        { event: acdEnd({ queueId: 'q-1' }), expect: { crm: 'delivered', code: 'delivered' } },
+        { event: finished('c1', Q1), expect: { crm: 'delivered', code: { outcome: 'not_matched', reason: 'match.changes' } } },
+        { event: finished('c1', Q1), expect: { crm: 'duplicate' } },
+        { event: finished('c2', Q3), expect: { crm: { outcome: 'not_matched', reason: 'match.pattern' } } },
+        { event: acdEnd({ queueId: Q1 }), expect: { crm: 'delivered', code: 'delivered' } },
       ],
     },
-    { routes: { crm: { changes: 'conversation', queues: ['q-1'], sink: CONFIG.routes.sales.sink }, code: CONFIG.routes.code } },
+    { routes: { crm: { changes: 'conversation', queues: [Q1], sink: CONFIG.routes.sales.sink }, code: CONFIG.routes.code } },
   )
   const [code, out] = pick(await run(['test'], { cwd }))
   assert.equal(code, 1)
@@ -78,12 +82,12 @@ test('what comes out otherwise says test, event, route, both outcomes and why; e
   const cwd = project(t, {
     name: 'only sales',
     events: [
-      { event: acdEnd({ queueId: 'q-3' }), expect: { sales: 'delivered' } },
-      { event: acdEnd({ queueId: 'q-1' }), expect: { sales: { outcome: 'delivered', marks: ['drift.new_field'] } } },
-      { event: acdEnd({ queueId: 'q-1' }), expect: { sales: 'delivered' } },
-      { event: acdEnd({ queueId: 'q-1', novel: 'secret' }), expect: { sales: 'delivered' } },
+      { event: acdEnd({ queueId: Q3 }), expect: { sales: 'delivered' } },
+      { event: acdEnd({ queueId: Q1 }), expect: { sales: { outcome: 'delivered', marks: ['drift.new_field'] } } },
+      { event: acdEnd({ queueId: Q1 }), expect: { sales: 'delivered' } },
+      { event: acdEnd({ queueId: Q1, novel: 'secret' }), expect: { sales: 'delivered' } },
       { event: { hello: 'secret' }, expect: { sales: 'delivered' } },
-      { event: acdEnd({ queueId: 'q-2' }), expect: 'decode.not_json' },
+      { event: acdEnd({ queueId: Q2 }), expect: 'decode.not_json' },
       { event: { topicName: 'v2.users.u-1.presence', eventBody: {} }, expect: { sales: 'delivered' } },
     ],
   })
@@ -92,7 +96,7 @@ test('what comes out otherwise says test, event, route, both outcomes and why; e
   for (const line of [
     /^FAILED {2}tests\/a\.test\.json: only sales$/m,
     /^ {2}event 1 {2}v2\.detail\.events\.conversation\.\{id\}\.acd\.end$/m,
-    /^ {4}sales: expected delivered, got not_matched \(match\.pattern\)\n {6}why: detail\.eventBody\.queueId is a text that none of these takes; asked for \["q-1", "q-2"\]$/m,
+    /^ {4}sales: expected delivered, got not_matched \(match\.pattern\)\n {6}why: detail\.eventBody\.queueId is a text that none of these takes; asked for \["[^"]+f1", "[^"]+f2"\]$/m,
     /^ {4}sales: expected delivered marked drift\.new_field, got delivered without marks\n {6}why: the route takes it; it has no drift; it repeats no event before it$/m,
     /^ {4}sales: expected delivered, got duplicate\n {6}why: it repeats event 2$/m,
     /^ {4}sales: expected delivered, got dead \(validate\.quarantined\)\n {6}why: it drifts \(new_field novel\), which the policy quarantines$/m,
@@ -107,15 +111,11 @@ test('what comes out otherwise says test, event, route, both outcomes and why; e
 
 test('one expectation stands for all events, a list for one each, and that of an event goes before', async (t) => {
   const cwd = project(t, {
-    events: [
-      acdEnd({ queueId: 'q-1' }),
-      { event: acdEnd({ queueId: 'q-9' }), expect: { sales: 'not_matched' } },
-      acdEnd({ queueId: 'q-2' }),
-    ],
+    events: [acdEnd({ queueId: Q1 }), { event: acdEnd({ queueId: Q3 }), expect: { sales: 'not_matched' } }, acdEnd({ queueId: Q2 })],
     expect: { sales: 'delivered' },
   })
   write(cwd, 'tests/b.test.json', { events: [{ file: 'lines.ndjson', expect: [{ sales: 'delivered' }, { sales: 'duplicate' }] }] })
-  const line = JSON.stringify(acdEnd({ queueId: 'q-1' }))
+  const line = JSON.stringify(acdEnd({ queueId: Q1 }))
   writeFileSync(join(cwd, 'lines.ndjson'), `${line}\n${line}\n`)
   assert.match((await run(['test'], { cwd })).out, /^2 tests passed, 0 failed; 5 of 5/m)
   // Each test begins without a past.
@@ -131,8 +131,8 @@ test('the example passes as it stands, and its function is not called', async ()
 
 test('events of a folder are named by their files', async (t) => {
   const cwd = project(t, { events: [{ file: 'events', expect: { sales: 'delivered' } }] })
-  write(cwd, 'events/a.json', acdEnd({ queueId: 'q-1' }))
-  write(cwd, 'events/b.json', acdEnd({ queueId: 'q-9' }))
+  write(cwd, 'events/a.json', acdEnd({ queueId: Q1 }))
+  write(cwd, 'events/b.json', acdEnd({ queueId: Q3 }))
   const { code, out } = await run(['test'], { cwd })
   assert.equal(code, 1)
   assert.match(out, /^ {2}event 2 .*, from events\/b\.json$/m)
@@ -147,10 +147,10 @@ test('identity is that of the log: a reused id is marked, and the window ends', 
   })
   const cwd = project(t, {
     events: [
-      { event: envelope(0, 'q-1'), expect: { sales: { outcome: 'delivered', marks: [] } } },
-      { event: envelope(0, 'q-2'), expect: { sales: { outcome: 'delivered', marks: ['id.reused'] } } },
-      { event: envelope(0, 'q-1'), expect: { sales: 'duplicate' } },
-      { event: envelope(2, 'q-1'), expect: { sales: 'delivered' } },
+      { event: envelope(0, Q1), expect: { sales: { outcome: 'delivered', marks: [] } } },
+      { event: envelope(0, Q2), expect: { sales: { outcome: 'delivered', marks: ['id.reused'] } } },
+      { event: envelope(0, Q1), expect: { sales: 'duplicate' } },
+      { event: envelope(2, Q1), expect: { sales: 'delivered' } },
     ],
   })
   write(cwd, 'trunkline.config.json', { ...CONFIG, dedupe: { windowMs: 60_000 } })
@@ -161,7 +161,7 @@ test('identity is that of the log: a reused id is marked, and the window ends', 
 })
 
 test('a test that is wrong is exit code 2 with every place and its fix, and nothing is judged', async (t) => {
-  const event = acdEnd({ queueId: 'q-1' })
+  const event = acdEnd({ queueId: Q1 })
   const cases: readonly (readonly [unknown, RegExp])[] = [
     [
       { events: [event], expect: { slaes: 'delivered' } },
@@ -209,7 +209,7 @@ test('a test that is wrong is exit code 2 with every place and its fix, and noth
 })
 
 test('--json has what came out on every route, and the differences', async (t) => {
-  const cwd = project(t, { events: [{ event: acdEnd({ queueId: 'q-3' }), expect: { sales: 'delivered' } }] })
+  const cwd = project(t, { events: [{ event: acdEnd({ queueId: Q3 }), expect: { sales: 'delivered' } }] })
   const { code, out } = await run(['test', '--json'], { cwd })
   const { ok, tests } = JSON.parse(out) as {
     ok: boolean
@@ -232,7 +232,7 @@ test('--json has what came out on every route, and the differences', async (t) =
 
 test('paths are those of the configuration, wherever the command runs; schemas of its folder count', async (t) => {
   const cwd = project(t, { events: [{ file: 'events/one.json', expect: { sales: 'delivered' } }] })
-  write(cwd, 'events/one.json', acdEnd({ queueId: 'q-1', novel: 1 }))
+  write(cwd, 'events/one.json', acdEnd({ queueId: Q1, novel: 1 }))
   const elsewhere = folder(t)
   const argv = ['test', '--config', join(cwd, 'trunkline.config.json')]
   assert.match((await run(argv, { cwd: elsewhere })).out, /got dead \(validate\.quarantined\)/)
@@ -265,3 +265,38 @@ function acdEnd(body: Readonly<Record<string, unknown>>): Readonly<Record<string
 }
 
 const pick = ({ code, out, err }: Ran): [number, string, string] => [code, out, err]
+
+test('names mean what the test says, else what a service in the data directory knew; otherwise the test is wrong, and says what to add', async (t) => {
+  const genesys = { region: 'mypurecloud.de', clientId: 'a', clientSecret: 'b' }
+  const sales = { topics: ['v2.detail.events.conversation.{id}.acd.end'], queues: ['Sales'], sink: { type: 'file', dir: 'out' } }
+  const events = [
+    { event: acdEnd({ queueId: Q1 }), expect: { sales: 'delivered' } },
+    { event: acdEnd({ queueId: Q3 }), expect: { sales: 'not_matched' } },
+  ]
+  const at = (names: object): string => {
+    const cwd = project(t, { ...names, events })
+    writeFileSync(join(cwd, 'trunkline.config.json'), JSON.stringify({ genesys, routes: { sales } }))
+    return cwd
+  }
+  const passed = await run(['test'], { cwd: at({ names: { queues: { Sales: [Q1, Q2] } } }) })
+  assert.deepEqual([passed.code, passed.err], [0, ''])
+  assert.match(passed.out, new RegExp(`\\n {2}sales {2}queues: "Sales" is ${Q1}, ${Q2}\\n`))
+
+  const cwd = at({})
+  const unknown = await run(['test'], { cwd })
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.err, /route sales has "Sales" in queues.*\n.*Add "names": \{ "queues": \{ "Sales": "ID" \} \}/)
+  const bad = await run(['test'], { cwd: at({ names: { queues: { Sales: 5 }, users: {} } }) })
+  assert.deepEqual([bad.code, bad.err.match(/test\.bad_file/g)?.length], [2, 2])
+
+  const ledger = new Ledger(join(cwd, 'kept.db'))
+  const text = JSON.stringify({ version: 1, kinds: { queues: { loadedAtMs: 1, names: [[Q1, 'Sales', 1]] } } })
+  ledger.run('INSERT INTO kept (name, value) VALUES (?, ?)', 'names', text)
+  ledger.close()
+  mkdirSync(join(cwd, '.trunkline'))
+  renameSync(join(cwd, 'kept.db'), join(cwd, '.trunkline', 'ledger.db'))
+  assert.equal((await run(['test'], { cwd })).code, 0)
+  const shown = (await run(['config'], { cwd })).out
+  assert.match(shown, new RegExp(`routes\\.sales names +queues: "Sales" is ${Q1} +directory`))
+  assert.match(shown, new RegExp(`routes\\.sales matches +.*"queueId":\\["${Q1}"\\]`))
+})

@@ -5,6 +5,8 @@ import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import { nearestTopics, templateOf } from '../event/topics.ts'
 import { resolveConfig, type ConfigResult } from './resolve.ts'
 
+const Q1 = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f1'
+const Q2 = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f2'
 const SINK = { type: 'file', dir: 'out' }
 
 function resolved(route: object, more: object = {}): ConfigResult {
@@ -29,9 +31,9 @@ function pathsOf(result: ConfigResult): readonly string[] {
 
 test('queues are those it was in at any time, media types its own; a pattern goes beside', () => {
   const match = { detail: { eventBody: { outcome: ['handled'] } } }
-  const result = resolved({ match, queues: ['q1', 'q2'], mediaTypes: ['voice'] })
+  const result = resolved({ match, queues: [Q1, Q2], mediaTypes: ['voice'] })
   assert.ok('config' in result, JSON.stringify(result))
-  const body = { queueVisits: { queueId: ['q1', 'q2'] }, mediaType: [{ 'equals-ignore-case': 'voice' }] }
+  const body = { queueVisits: { queueId: [Q1, Q2] }, mediaType: [{ 'equals-ignore-case': 'voice' }] }
   assert.deepEqual(result.config.routes[0]?.patterns, [match, { detail: { eventBody: body } }])
   assert.deepEqual(result.warnings, [])
   const plain = resolved({})
@@ -44,7 +46,7 @@ test('keys that are about events are errors at their place', () => {
   for (const [route, path] of [
     [{ topics }, 'topics'],
     [{ limit: { per: 'queue', perSecond: 1, topics } }, 'limit.topics'],
-    [{ divisions: ['d'] }, 'divisions'],
+    [{ divisions: [Q1] }, 'divisions'],
     [{ otherTopics: 'pass' }, 'otherTopics'],
     [{ backfill: true }, 'backfill'],
     [{ queues: [] }, 'queues'],

@@ -21,7 +21,11 @@ export function patternsOfChanges(route: Readonly<Record<string, unknown>>, path
   for (const key of ['queues', 'mediaTypes'] as const)
     if (Array.isArray(route[key]) && route[key].length === 0)
       bad(`.${key}`, 'is empty, so nothing would match.', 'Remove the key to take all.')
-  const { match, queues, mediaTypes } = route
+  return changePatterns(route)
+}
+
+/** What a route that takes changes matches by. */
+export function changePatterns({ match, queues, mediaTypes }: Readonly<Record<string, unknown>>): readonly EventPattern[] {
   const body = {
     ...(Array.isArray(queues) ? { queueVisits: { queueId: queues } } : {}),
     ...(Array.isArray(mediaTypes) ? { mediaType: mediaTypes.map((type: unknown) => ({ 'equals-ignore-case': type })) } : {}),

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { compileTopics, topicPatternProblem } from '../pipeline/topic-pattern.ts'
 import { checkChangesTogether } from './changes.ts'
+import { isId } from './names.ts'
 import { inFile, overrideOf, report, warn, type Reading } from './reading.ts'
 
 /** What no single option can tell: options that contradict each other, topics that match nothing, the default route. */
@@ -36,15 +37,50 @@ function checkGenesys(reading: Reading): void {
   if (typeof region === 'string') checkPlace('genesys.region', { region }, reading)
   const baseUrl = reading.values.get('genesys.baseUrl')
   if (typeof baseUrl === 'string') checkPlace('genesys.baseUrl', { baseUrl }, reading)
-  const because = topics !== undefined ? 'genesys.notifications' : named?.[0]
-  if (because === undefined) return
   const isSet = (path: string): boolean => (reading.origins.get(path) ?? 'default') !== 'default'
+  const because = topics !== undefined ? 'genesys.notifications' : named?.[0]
+  // A client that is wrong has an error already.
+  const isGiven = (path: string): boolean => isSet(path) || reading.errors.some((error) => error.path === path)
+  if (!isGiven('genesys.clientId') || !isGiven('genesys.clientSecret')) for (const path of reading.values.keys()) checkNames(path, reading)
+  if (because === undefined) return
   const missing = ['genesys.clientId', 'genesys.clientSecret'].filter((path) => !isSet(path))
   if (!isSet('genesys.region') && !isSet('genesys.baseUrl')) missing.unshift('genesys.region')
   for (const path of missing) {
     const hint = `Give it, or take ${because} out, which calls the API of Genesys Cloud.`
     report(reading, inFile(path, undefined), 'config.missing_value', 'is missing.', hint)
   }
+}
+
+/** Names are looked up in Genesys Cloud. What a route takes cannot be said without; a limit goes by the default then. */
+function checkNames(path: string, reading: Reading): void {
+  const value = reading.values.get(path)
+  const refuse = (place: string, name: string): void =>
+    report(
+      reading,
+      inFile(place, name),
+      'config.names_need_genesys',
+      `is ${JSON.stringify(name.slice(0, 80))}, which is no id, and names are looked up only where genesys is configured.`,
+      'Write the id (a UUID), or set genesys.region, genesys.clientId and genesys.clientSecret.',
+    )
+  if (/^routes\.[^.]+\.(?:queues|divisions)$/.test(path) && Array.isArray(value)) {
+    const index = value.findIndex((entry) => typeof entry === 'string' && !isId(entry))
+    if (index >= 0) refuse(`${path}[${index}]`, String(value[index]))
+    return
+  }
+  const [, limit, key] = /^(routes\.[^.]+\.limit)\.(limits|priority\.of|priority\.rules)$/.exec(path) ?? []
+  if (limit === undefined || typeof value !== 'object' || value === null) return
+  if (key === 'limits' && reading.values.get(`${limit}.per`) !== 'queue') return
+  const isRules = key === 'priority.rules' && Array.isArray(value) && value.length > 0
+  const name = isRules ? null : Object.keys(value).find((one) => !isId(one))
+  if (name === undefined || (key === 'priority.rules' && !isRules)) return
+  const what = name === null ? 'is made from the directory of queues' : `has ${JSON.stringify(name.slice(0, 80))}, which is no id`
+  warn(
+    reading,
+    path,
+    'config.names_not_looked_up',
+    `${path} ${what}, and names are looked up only where genesys is configured.`,
+    'Set genesys.region, genesys.clientId and genesys.clientSecret, or write ids. Events that carry this text as their id are meant as it is.',
+  )
 }
 
 function checkPlace(path: string, place: { readonly region: string } | { readonly baseUrl: string }, reading: Reading): void {
@@ -60,7 +96,7 @@ function checkIds(path: string, reading: Reading): void {
   const ids = reading.values.get(path)
   if (!Array.isArray(ids)) return
   for (const [index, id] of ids.entries()) {
-    if (typeof id !== 'string' || id === '*' || UUID.test(id)) continue
+    if (typeof id !== 'string' || id === '*' || isId(id)) continue
     const place = `${path}[${index}]`
     const hint = 'Write the id, as `trunkline queues` and the address line of Genesys Cloud Admin show it, or "*" for all.'
     warn(
@@ -72,8 +108,6 @@ function checkIds(path: string, reading: Reading): void {
     )
   }
 }
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** A backlog is limited by age or by size; both at once would leave open which event goes first. */
 export function checkBacklog(backlog: unknown, path: string, reading: Reading): void {

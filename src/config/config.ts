@@ -96,11 +96,11 @@ export type RouteInput = {
   readonly topics?: readonly string[] | null | undefined
   /** Event pattern of EventBridge, over `source`, `detail-type` and `detail`; null takes every event of the topics. */
   readonly match?: EventPattern | null | undefined
-  /** Ids of the queues whose events are taken; null takes those of all. */
+  /** Queues whose events are taken, by id or by name; null takes those of all. */
   readonly queues?: readonly string[] | null | undefined
   /** Media types whose events are taken, in any case; null takes those of all. */
   readonly mediaTypes?: readonly string[] | null | undefined
-  /** Ids of the divisions whose events are taken; null takes those of all. */
+  /** Divisions whose events are taken, by id or by name; null takes those of all. */
   readonly divisions?: readonly string[] | null | undefined
   /** What becomes of topics that carry no queue, media type or division where one is asked for. */
   readonly otherTopics?: 'pass' | 'drop' | null | undefined
@@ -131,13 +131,15 @@ export type RouteInput = {
         readonly overflow?: OverflowPolicy | undefined
         /** With `sample`, one in so many of the events above the rate passes. */
         readonly sampleOneIn?: number | undefined
-        /** Rates of single keys, such as `{ 'QUEUE-ID': { perSecond: 20 } }`; null never limits the key. */
+        /** Rates of single keys, such as `{ Sales: { perSecond: 20 } }`, queues and divisions by id or name; null never limits the key. */
         readonly limits?: Readonly<Record<string, LimitRate | null>> | undefined
         /** Lets some keys pass and drops others, by numbers that you give them; null treats all alike. */
         readonly priority?:
           | {
-              /** Numbers by key or queue id; what has none is limited as the rest. */
-              readonly of: Readonly<Record<string, number>>
+              /** Numbers by key, queue or division (id or name); what has none is limited as the rest. */
+              readonly of?: Readonly<Record<string, number>> | undefined
+              /** Numbers for the queues of the directory by their names and divisions, such as `[{ queue: 'VIP*', priority: 9 }]`; the first that fits, after `of`. */
+              readonly rules?: readonly PriorityRuleInput[] | undefined
               /** Events of a lower priority are dropped; null drops none. */
               readonly dropBelow?: number | null | undefined
               /** Events of this or a higher priority are not limited; null limits all. */
@@ -234,6 +236,13 @@ export type OverflowPolicy = 'delay' | 'drop' | 'sample' | 'latest'
 /** `burst`: how many may come at once; left out, as many as a second gives. */
 export type LimitRate = { readonly perSecond: number; readonly burst?: number | null | undefined }
 
+/** A number for queues whose name, or whose division's name or id, fits; `*` stands for any text. */
+export type PriorityRuleInput = {
+  readonly queue?: string | null | undefined
+  readonly division?: string | null | undefined
+  readonly priority: number
+}
+
 export type LatePolicy = 'deliver' | 'drop' | 'deadletter'
 
 /** What to do with an event that drifted: deliver it, deliver it with a mark, or keep it as a dead letter. */
@@ -320,10 +329,13 @@ export type LimitConfig = {
   readonly limits: Readonly<Record<string, LimitRate | null>>
   readonly priority: {
     readonly of: Readonly<Record<string, number>>
+    readonly rules: readonly PriorityRule[]
     readonly dropBelow: number | null
     readonly unlimitedFrom: number | null
   } | null
 }
+
+export type PriorityRule = { readonly queue: string | null; readonly division: string | null; readonly priority: number }
 
 export type OrderConfig = {
   readonly by: OrderBy

@@ -26,6 +26,9 @@ export const CONFIG_CODES = {
   'config.pattern_limit': 'Warning: an event pattern that holds here and that AWS would refuse as a rule.',
   'config.topic_unknown': 'Warning: a topic that Genesys does not list, as on a bus of your own; only events that carry it match.',
   'config.topic_with_id': 'Warning: a topic with a real id where topics have the literal `{id}`; no event matches it.',
+  'config.names_need_genesys': 'A route filters by the name of a queue or division, and no OAuth client is configured to look it up.',
+  'config.names_not_looked_up':
+    'Warning: a limit has keys that are no ids, and no OAuth client is configured to look them up as names; they are taken as they are.',
   'config.not_an_id': 'Warning: something else than an id where Genesys Cloud has ids (UUIDs), such as a name; it brings nothing.',
   'config.no_routes': 'Warning: no route is configured, so accepted events are kept and go nowhere.',
   'config.limit_cuts_pairs': 'Warning: a limit that drops single events is for topics of which each beginning has an end.',

@@ -1,13 +1,15 @@
 /** Reads what only `limit` has: rates by key and numbers by key; and checks what the options of a limit say together. */
 import { compileTopics } from '../pipeline/topic-pattern.ts'
 import { takesChanges } from './changes.ts'
-import type { LimitRate } from './config.ts'
+import { wildcardProblem } from '../match/wildcard.ts'
+import type { LimitRate, PriorityRule } from './config.ts'
 import { nearestName } from './nearest.ts'
 import type { Option } from './option.ts'
 import { type Accepted, describe, element, inFile, join, report, warn, wrongType, type Place, type Reading } from './reading.ts'
 
 const RATE_KEYS: readonly string[] = ['perSecond', 'burst']
 const MAX = 1_000_000
+const MAX_NAME = 200
 const MIN_PER_SECOND = 0.001
 
 export function readRates(option: Option, place: Place, reading: Reading): Accepted | null {
@@ -66,6 +68,46 @@ export function readNumbers(option: Option, place: Place, reading: Reading): Acc
   return reading.errors.length === before ? { value: Object.fromEntries(numbers) } : null
 }
 
+const RULE_KEYS: readonly string[] = ['queue', 'division', 'priority']
+const RULE_HINT = "Write { queue: 'VIP*', priority: 9 }, with the division as well or instead; * stands for any text."
+
+export function readPriorityRules(option: Option, place: Place, reading: Reading): Accepted | null {
+  const { value } = place.given
+  if (!Array.isArray(value)) return wrongType('a list of rules', `Write it as [...]. ${RULE_HINT}`, option, place, reading)
+  const before = reading.errors.length
+  const rules = (value as readonly unknown[]).map((entry, index) => readRule(option, element(place, `[${index}]`, entry), reading))
+  return reading.errors.length === before ? { value: rules } : null
+}
+
+function readRule(option: Option, place: Place, reading: Reading): PriorityRule | null {
+  const { value } = place.given
+  if (!isRecord(value)) return wrongType('a rule', RULE_HINT, option, place, reading)
+  for (const key of Object.keys(value))
+    if (!RULE_KEYS.includes(key) && value[key] !== undefined)
+      report(
+        reading,
+        element(place, suffixOf(key), value[key]),
+        'config.unknown_key',
+        'is no known key.',
+        `Known keys: ${RULE_KEYS.join(', ')}.`,
+      )
+  const { queue = null, division = null, priority } = value
+  const bad = (key: string, what: string): void =>
+    report(reading, element(place, `.${key}`, value[key]), 'config.bad_value', `${what}, but is ${describe(value[key], false)}.`, RULE_HINT)
+  if (priority === undefined) report(reading, element(place, '.priority', priority), 'config.missing_value', 'is missing.', RULE_HINT)
+  else if (!within(priority, -MAX)) bad('priority', 'must be a number')
+  for (const [key, text] of [
+    ['queue', queue],
+    ['division', division],
+  ] as const) {
+    if (text === null) continue
+    if (typeof text !== 'string' || text === '' || text.length > MAX_NAME) bad(key, `must be a text of at most ${MAX_NAME} characters`)
+    else if (wildcardProblem(text) !== null) bad(key, `${wildcardProblem(text)}`)
+  }
+  if (queue === null && division === null) report(reading, place, 'config.bad_value', 'names neither a queue nor a division.', RULE_HINT)
+  return { queue: queue as string | null, division: division as string | null, priority: priority as number }
+}
+
 /** Checks the limit of a route whose options were acceptable one by one. */
 export function checkLimit(route: Readonly<Record<string, unknown>>, path: string, reading: Reading): void {
   const limit = route['limit']
@@ -95,7 +137,9 @@ export function checkLimit(route: Readonly<Record<string, unknown>>, path: strin
       `Use per: 'conversation', which keeps or drops conversations whole, delay instead, or name topics that have no pair in ${path}.topics.`,
     )
   if (!isRecord(priority)) return
-  const { dropBelow, unlimitedFrom } = priority
+  const { dropBelow, unlimitedFrom, of, rules } = priority
+  if (isRecord(of) && Object.keys(of).length === 0 && Array.isArray(rules) && rules.length === 0)
+    bad('priority', 'gives no number to anything.', 'Give numbers in "of" or "rules", or null for no priority.')
   if (typeof dropBelow === 'number' && typeof unlimitedFrom === 'number' && dropBelow > unlimitedFrom)
     bad('priority.dropBelow', `is ${dropBelow}, above unlimitedFrom, which is ${unlimitedFrom}.`, 'Lower it, or raise unlimitedFrom.')
   if (dropBelow === null && unlimitedFrom === null)

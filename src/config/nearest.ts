@@ -18,6 +18,24 @@ export function nearestName(name: string, candidates: Iterable<string>): Nearest
   return best === null ? null : { name: best.name, close: best.distance <= Math.max(1, Math.floor(typed.length / 3)) }
 }
 
+/** The `n` candidates nearest to a name, nearest first; of very many only the first are looked at. */
+export function nearestNames(name: string, candidates: Iterable<string>, n: number): readonly string[] {
+  const typed = name.toLowerCase().slice(0, 80)
+  const best: { readonly name: string; readonly distance: number }[] = []
+  let looked = 0
+  for (const candidate of new Set(candidates)) {
+    if (++looked > MAX_CANDIDATES) break
+    const distance = distanceOf(typed, candidate.toLowerCase().slice(0, 80))
+    if (best.length === n && distance >= (best.at(-1)?.distance ?? Infinity)) continue
+    const at = best.findIndex((other) => other.distance > distance)
+    best.splice(at < 0 ? best.length : at, 0, { name: candidate, distance })
+    if (best.length > n) best.pop()
+  }
+  return best.map((one) => one.name)
+}
+
+const MAX_CANDIDATES = 5_000
+
 /**
  * Edits between two words: insert, remove, replace or swap two neighbours; 1 when one word begins with the other
  * (`timeout` for `timeoutMs`).

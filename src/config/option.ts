@@ -3,6 +3,7 @@
 /**
  * `folder` and `file` are paths made absolute; `secret` a text that may stand elsewhere; `headers` a record of texts; `pattern` an
  * event pattern; `policy` the record of what to do about drift; `rates` a record of rates by key, `numbers` one of numbers,
+ * `priorityRules` a list of rules,
  * `serviceLevels` one of service levels by queue; `group` an object that may be null; `routes` the record of routes.
  */
 export type OptionType =
@@ -19,6 +20,7 @@ export type OptionType =
   | 'policy'
   | 'rates'
   | 'numbers'
+  | 'priorityRules'
   | 'serviceLevels'
   | 'folder'
   | 'file'

@@ -71,7 +71,7 @@ const FULL = {
         overflow: 'sample',
         sampleOneIn: 20,
         limits: { loud: { perSecond: 9, burst: 12 }, free: null },
-        priority: { of: { vip: 9 }, dropBelow: -1, unlimitedFrom: 8 },
+        priority: { of: { vip: 9 }, rules: [{ queue: 'VIP*', division: null, priority: 8 }], dropBelow: -1, unlimitedFrom: 8 },
       },
       order: { by: 'queue', windowMs: 5000, late: 'drop' },
       sink: { type: 'http', url: 'https://crm.example/in?k=1', headers: { 'X-Key': 'text' }, timeoutMs: 6, concurrency: 7 },

@@ -6,6 +6,8 @@ import { nearestTopics, templateOf } from '../event/topics.ts'
 import type { RouteConfig } from './config.ts'
 import { resolveConfig, type ConfigResult } from './resolve.ts'
 
+const Q1 = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f1'
+const Q2 = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f2'
 const SINK = { type: 'file', dir: 'out' }
 const ACD_END = 'v2.detail.events.conversation.{id}.acd.end'
 const ATTRIBUTES = 'v2.detail.events.conversation.{id}.attributes'
@@ -65,29 +67,29 @@ test('what only AWS refuses is a warning', () => {
 
 test('queues come to a pattern on the field that carries them, beside a pattern of the route', () => {
   const match = { source: [{ prefix: 'aws.partner/' }] }
-  const { patterns } = routeOf({ topics: [ACD_END], queues: ['q-1', 'q-2'], match })
+  const { patterns } = routeOf({ topics: [ACD_END], queues: [Q1, Q2], match })
   assert.equal(patterns.length, 2)
   assert.deepEqual(patterns[0], match)
-  assert.match(JSON.stringify(patterns[1]), /"queueId":\["q-1","q-2"\]/)
+  assert.match(JSON.stringify(patterns[1]), new RegExp(`"queueId":\\["${Q1}","${Q2}"\\]`))
 })
 
 test('topics that carry no queue ask for a decision, and are named', () => {
   const topics = [ACD_END, ATTRIBUTES]
-  const [error, ...others] = errorsOf({ topics, queues: ['q-1'] })
+  const [error, ...others] = errorsOf({ topics, queues: [Q1] })
   assert.deepEqual([error?.[0], error?.[1], others], ['config.missing_value', 'routes.crm.otherTopics', []])
   assert.ok(error?.[2].includes(ATTRIBUTES) && !error[2].includes(`${ACD_END},`))
-  assert.ok(routeOf({ topics, queues: ['q-1'], otherTopics: 'drop' }).patterns.length === 1)
-  assert.ok(routeOf({ topics, queues: ['q-1'], otherTopics: 'pass' }).patterns.length === 1)
+  assert.ok(routeOf({ topics, queues: [Q1], otherTopics: 'drop' }).patterns.length === 1)
+  assert.ok(routeOf({ topics, queues: [Q1], otherTopics: 'pass' }).patterns.length === 1)
 })
 
 test('one mistake is one error: what follows from it is not said beside it', () => {
   for (const [route, path] of [
-    [{ queues: ['no id'], otherTopics: 'pass' }, 'routes.crm.queues[0]'],
-    [{ topics: 5, queues: ['q-1'] }, 'routes.crm.topics'],
-    [{ topics: [], queues: ['q-1'] }, 'routes.crm.topics'],
-    [{ topics: ['v2.*.nothing.*.such'], queues: ['q-1'] }, 'routes.crm.topics[0]'],
-    [{ topics: [ATTRIBUTES], queues: ['q-1'] }, 'routes.crm.otherTopics'],
-    [{ match: { source: 'a' }, topics: [ACD_END], queues: ['q-1'] }, 'routes.crm.match.source'],
+    [{ queues: [' no name'], otherTopics: 'pass' }, 'routes.crm.queues[0]'],
+    [{ topics: 5, queues: [Q1] }, 'routes.crm.topics'],
+    [{ topics: [], queues: [Q1] }, 'routes.crm.topics'],
+    [{ topics: ['v2.*.nothing.*.such'], queues: [Q1] }, 'routes.crm.topics[0]'],
+    [{ topics: [ATTRIBUTES], queues: [Q1] }, 'routes.crm.otherTopics'],
+    [{ match: { source: 'a' }, topics: [ACD_END], queues: [Q1] }, 'routes.crm.match.source'],
   ] as const)
     assert.deepEqual(
       errorsOf(route).map(([, at]) => at),
@@ -99,7 +101,7 @@ test('keys that come to nothing are refused', () => {
   for (const [route, path] of [
     [{ topics: [ACD_END], queues: [] }, 'routes.crm.queues'],
     [{ otherTopics: 'pass' }, 'routes.crm.otherTopics'],
-    [{ topics: [ATTRIBUTES], queues: ['q-1'], otherTopics: 'drop' }, 'routes.crm.queues'],
+    [{ topics: [ATTRIBUTES], queues: [Q1], otherTopics: 'drop' }, 'routes.crm.queues'],
   ] as const)
     assert.ok(
       errorsOf(route).some(([code, at]) => code === 'config.bad_value' && at === path),

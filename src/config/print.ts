@@ -1,4 +1,6 @@
 import type { Config, Origin, RouteConfig } from './config.ts'
+import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import { type NamedRoute, type NamedThings, type NameUse, NOTHING_NAMED, resolveNames, shownUse } from './names.ts'
 import { MASK, shownUrl } from './secret.ts'
 
 /**
@@ -12,10 +14,12 @@ export type PrintedConfig = {
   readonly config: Readonly<Record<string, unknown>>
   /** Where each option came from, by its path. */
   readonly origins: Readonly<Record<string, Origin>>
+  /** By route, what its names came to when a service last knew; routes without names are not in it. */
+  readonly names: Readonly<Record<string, readonly NameUse[]>>
 }
 
-/** The masked configuration as data, for `trunkline config --json`. */
-export function printConfig(config: Config): PrintedConfig {
+/** The masked configuration as data, for `trunkline config --json`. Names are those of `things`. */
+export function printConfig(config: Config, things: NamedThings = NOTHING_NAMED): PrintedConfig {
   const { file, origins, routes, ...rest } = config
   const masked = routes.map((route) => {
     const { name, sink, ...printed } = maskRoute(route)
@@ -33,24 +37,32 @@ export function printConfig(config: Config): PrintedConfig {
       routes: Object.fromEntries(masked),
     },
     origins,
+    names: Object.fromEntries(namedRoutes(config, things).flatMap(({ route, names }) => (names.length === 0 ? [] : [[route.name, names]]))),
   }
 }
 
 /** The masked configuration as text: one option a line with its value and origin. */
-export function formatConfig(config: Config): string {
-  const printed = printConfig(config)
+export function formatConfig(config: Config, things: NamedThings = NOTHING_NAMED): string {
+  const printed = printConfig(config, things)
   const rows = Object.entries(printed.origins).map(([path, origin]): [string, string, string] => [
     path,
     JSON.stringify(valueAt(printed.config, path)),
     origin,
   ])
-  for (const { name, patterns } of config.routes)
-    if (patterns.length > 0)
+  for (const { route, names, unknown } of namedRoutes(config, things)) {
+    const { name, patterns } = route
+    for (const use of names) rows.push([`routes.${name} names`, shownUse(use), 'directory'])
+    if (unknown.length > 0) rows.push([`routes.${name} matches`, 'what its names come to, which only a running service knows', 'result'])
+    else if (patterns.length > 0)
       rows.push([`routes.${name} matches`, patterns.map((pattern) => JSON.stringify(pattern)).join(' and '), 'result'])
+  }
   const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => Math.min(60, (row[column] ?? '').length))))
   const lines = rows.map(([path, value, origin]) => `${path.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${origin}`)
   return [`configuration file: ${printed.file ?? 'none'}`, ...lines, ''].join('\n')
 }
+
+const namedRoutes = (config: Config, things: NamedThings): readonly NamedRoute[] =>
+  config.routes.map((route) => resolveNames(route, things, KNOWN_TOPICS))
 
 /** A route without its secrets: the address as it may be shown, header names only. */
 export function maskRoute(route: RouteConfig): RouteConfig {

@@ -1,6 +1,9 @@
 /** The rows of the option table that belong to a route, in the order of the reference page. */
 import { DAY_MS, GIB, KIB, MAX_TIMER_MS, MIB, type Option } from './option.ts'
 
+/** A name in Genesys Cloud has at most 200 characters here. */
+const NAME = /^(?!\s)[^\p{Cc}]{1,200}(?<!\s)$/u
+
 export const ROUTE_OPTIONS: readonly Option[] = [
   {
     path: 'routes.*.topics',
@@ -21,9 +24,9 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     type: 'list',
     default: null,
     nullable: true,
-    pattern: /^[A-Za-z0-9-]{1,64}$/,
-    form: 'the id of a queue',
-    description: 'Ids of the queues whose events are taken; null takes those of all.',
+    pattern: NAME,
+    form: 'the id or the name of a queue',
+    description: 'Queues whose events are taken, by id or by name; null takes those of all.',
   },
   {
     path: 'routes.*.mediaTypes',
@@ -39,9 +42,9 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     type: 'list',
     default: null,
     nullable: true,
-    pattern: /^[A-Za-z0-9-]{1,64}$/,
-    form: 'the id of a division',
-    description: 'Ids of the divisions whose events are taken; null takes those of all.',
+    pattern: NAME,
+    form: 'the id or the name of a division',
+    description: 'Divisions whose events are taken, by id or by name; null takes those of all.',
   },
   {
     path: 'routes.*.otherTopics',
@@ -152,7 +155,8 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     path: 'routes.*.limit.limits',
     type: 'rates',
     default: {},
-    description: "Rates of single keys, such as `{ 'QUEUE-ID': { perSecond: 20 } }`; null never limits the key.",
+    description:
+      'Rates of single keys, such as `{ Sales: { perSecond: 20 } }`, queues and divisions by id or name; null never limits the key.',
   },
   {
     path: 'routes.*.limit.priority',
@@ -164,8 +168,15 @@ export const ROUTE_OPTIONS: readonly Option[] = [
   {
     path: 'routes.*.limit.priority.of',
     type: 'numbers',
-    required: true,
-    description: 'Numbers by key or queue id; what has none is limited as the rest.',
+    default: {},
+    description: 'Numbers by key, queue or division (id or name); what has none is limited as the rest.',
+  },
+  {
+    path: 'routes.*.limit.priority.rules',
+    type: 'priorityRules',
+    default: [],
+    description:
+      "Numbers for the queues of the directory by their names and divisions, such as `[{ queue: 'VIP*', priority: 9 }]`; the first that fits, after `of`.",
   },
   {
     path: 'routes.*.limit.priority.dropBelow',

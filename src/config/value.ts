@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { readNumbers, readRates } from './limit.ts'
+import { readNumbers, readPriorityRules, readRates } from './limit.ts'
 import type { Option } from './option.ts'
 import { type Accepted, describe, element, join, report, wrongType, type Place, type Reading } from './reading.ts'
 import { readEventPattern } from './patterns.ts'
@@ -24,6 +24,8 @@ export function readValue(option: Option, place: Place, reading: Reading): Accep
       return readRates(option, place, reading)
     case 'numbers':
       return readNumbers(option, place, reading)
+    case 'priorityRules':
+      return readPriorityRules(option, place, reading)
     case 'serviceLevels':
       return readServiceLevels(option, place, reading)
     case 'boolean':

@@ -13,6 +13,7 @@ const TOPIC = 'v2.detail.events.conversation.{id}.acd.end'
 const SUBJECTS: FlagSubjects = {
   routes: ['crm', 'lake', 'calls'],
   limitedBy: (route) => ({ crm: 'queue', calls: 'conversation' })[route] ?? null,
+  idsNamed: (_route, name) => ({ Sales: ['id-of-sales'], Twin: ['id-1', 'id-2'] })[name] ?? [],
   versionsOf: (topic) => (topic === TOPIC ? ['257.1.0', 'mine'] : []),
   nearestTopics: (topic) => (topic === TOPIC ? [] : [TOPIC]),
 }
@@ -148,6 +149,8 @@ test('what a flag may name is checked, and the answer says what would be right',
   refused(limit({ route: 'lake' }), 'flag.no_limit', /configuration/)
   refused(limit({ route: 'calls', key: 'q' }), 'flag.bad_key', /Leave the key out/)
   refused(limit({ key: '' }), 'flag.bad_key', /limit counts by/)
+  refused(limit({ key: 'Twin' }), 'flag.bad_key', /id-1, id-2/)
+  assert.deepEqual(readFlag(limit({ key: 'Sales' }), SUBJECTS, NOW).name, { flag: 'route.limit', route: 'crm', key: 'id-of-sales' })
   refused(limit({ key: 'a\u0000b' }), 'flag.bad_key', /limit counts by/)
   refused(limit({ key: 'x'.repeat(201) }), 'flag.bad_key', /limit counts by/)
   for (const value of [

@@ -8,6 +8,8 @@ export type FlagSubjects = {
   readonly routes: readonly string[]
   /** What the limit of a route counts by (`per`); null when it has no limit. */
   limitedBy(route: string): string | null
+  /** Ids of what has that name, where the limit of the route counts by such ids. */
+  idsNamed(route: string, name: string): readonly string[]
   versionsOf(topic: string): readonly string[]
   /** The known topics most like this one; empty when it is known itself. */
   nearestTopics(topic: string): readonly string[]
@@ -82,7 +84,15 @@ function limitedKey({ key = null }: Readonly<Record<string, unknown>>, route: st
       `the limit of route ${route} counts conversations, and has no rates of single keys`,
       'Leave the key out: the rate is one for all.',
     )
-  if (typeof key === 'string' && key !== '' && key.length <= MAX_KEY && !/\p{Cc}/u.test(key)) return key
+  if (typeof key === 'string' && key !== '' && key.length <= MAX_KEY && !/\p{Cc}/u.test(key)) {
+    const ids = subjects.idsNamed(route, key)
+    if (ids.length <= 1) return ids[0] ?? key
+    throw new TrunklineError(
+      'flag.bad_key',
+      `${ids.length} have the name ${shown(key)}`,
+      `Give the id of the one you mean: ${ids.slice(0, 10).join(', ')}.`,
+    )
+  }
   throw new TrunklineError(
     'flag.bad_key',
     `${shown(key)} is no key of a limit`,

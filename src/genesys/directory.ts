@@ -43,6 +43,9 @@ export type DirectoryList = {
   readonly total: number
 }
 
+/** A thing with its id; of queues and users the division as well. */
+export type DirectoryThing = { readonly id: string; readonly name: string; readonly divisionId: string | null }
+
 /** What stages and APIs need of it. */
 export interface Names {
   nameOf(kind: DirectoryKind, id: string): DirectoryName | null
@@ -95,6 +98,7 @@ export class Directory implements Names {
   readonly #kinds: ReadonlyMap<DirectoryKind, Kind>
   readonly #stop = new AbortController()
   #wake = new AbortController()
+  readonly #listeners = new Set<() => void>()
   #snapshotError: DirectoryProblem | null = null
   #running: Promise<void> = Promise.resolve()
 
@@ -160,6 +164,17 @@ export class Directory implements Names {
     return this.#kinds.get('queues')?.shelf.entries.get(queueId)?.serviceGoals ?? []
   }
 
+  /** Everything of a kind, also what the last list no longer had; null while the list was never read. */
+  things(kind: DirectoryKind): readonly DirectoryThing[] | null {
+    const shelf = this.#kinds.get(kind)?.shelf
+    return shelf === undefined ? null : thingsOn(shelf)
+  }
+
+  /** Told when lists were read, and kept. */
+  onRead(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
   /** Names of a kind that have `text` in them (case ignored) or are its id, sorted by name. */
   list(kind: DirectoryKind, text = '', limit = 1_000): DirectoryList {
     const found = this.#kinds.get(kind)
@@ -217,7 +232,9 @@ export class Directory implements Names {
       }
       let read = false
       for (const kind of due) if (await this.#read(kind)) read = true
-      if (read) await this.#save()
+      if (!read) continue
+      await this.#save()
+      for (const listener of this.#listeners) listener()
     }
   }
 
@@ -287,6 +304,16 @@ function shelve(old: Shelf, things: readonly Thing[], nowMs: number): Shelf {
     if (!entries.has(id)) entries.set(id, entry)
   }
   return { loadedAtMs: nowMs, entries }
+}
+
+function thingsOn({ loadedAtMs, entries }: Shelf): readonly DirectoryThing[] | null {
+  return loadedAtMs === null ? null : [...entries].map(([id, { name, divisionId = null }]) => ({ id, name, divisionId }))
+}
+
+/** The things of a text that `save` was given once; null where there are none of the kind. Throws when it is no such text. */
+export function keptThings(text: string, kind: DirectoryKind): readonly DirectoryThing[] | null {
+  const shelf = readSnapshot(text, MAX_NAMES, MAX_NAME_CHARS).get(kind)
+  return shelf === undefined ? null : thingsOn(shelf)
 }
 
 function cut(name: string): string {

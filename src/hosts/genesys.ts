@@ -13,6 +13,7 @@ import type { Ledger } from '../routes/ledger.ts'
 import type { OpenGap, Source } from '../sources/source.ts'
 import { systemClock } from './clock.ts'
 import type { GapBook } from './gap-book.ts'
+import { NAMES_KEPT_AS } from './kept-names.ts'
 import { openNotifications } from './notifications.ts'
 import { platformOf } from './platform.ts'
 
@@ -24,8 +25,6 @@ export type GenesysRooms = {
   readonly warn: (code: string, message: string) => void
   readonly info: (message: string) => void
 }
-
-const NAMES_KEPT_AS = 'names'
 
 export class Genesys {
   /** Null where no OAuth client is configured. */

@@ -5,11 +5,11 @@ import { routeRevision } from '../config/revision.ts'
 import { toDocument, type Beside } from '../event/document.ts'
 import type { Event } from '../event/event.ts'
 import type { Log } from '../log/log.ts'
-import type { Definition } from '../routes/explain.ts'
 import type { Ledger } from '../routes/ledger.ts'
 import { Route } from '../routes/route.ts'
 import { systemClock } from './clock.ts'
 import type { RouteLimits } from './route-limits.ts'
+import { type RouteNames, definitionOf } from './route-names.ts'
 import { shapingOf } from './shaping.ts'
 import { createSink } from './sinks.ts'
 import type { Validation } from './validation.ts'
@@ -24,6 +24,7 @@ export type RouteRooms = {
   /** Where limits keep their tokens; opened when a route asks for the first time. */
   readonly limitStore: () => Store
   readonly limits: RouteLimits
+  readonly names: RouteNames
   /** Names of the ids in an event's body; null when there is no directory. */
   readonly namesIn: ((event: Event) => Readonly<Record<string, unknown>> | null) | null
 }
@@ -32,33 +33,26 @@ const BATCH_GAP_MS = 4
 
 /** Makes the route and records its definition; nothing runs yet. */
 export function openRoute(config: RouteConfig, rooms: RouteRooms): Route {
-  const { log, ledger, logger, validation } = rooms
-  const { name, topics, patterns, dedupe, backfill, validate } = config
+  const { log, ledger, logger, validation, names } = rooms
+  const { name } = config
   const clock = systemClock
   const warn = (code: string, message: string): void => logger.warn({ code, route: name }, message)
   const output = (line: string): void => logger.info({ code: 'sink.function_output', route: name }, line)
   ledger.createRoute(name, config.from === 'earliest' ? log.events.firstSeq : log.events.nextSeq)
-  const definition: Definition = {
-    topics,
-    patterns,
-    dedupe,
-    backfill,
-    validate,
-    limit: config.limit !== null,
-    order: config.order !== null,
-    changes: config.changes,
+  const byIds = names.resolve(config)
+  // While it holds nothing is judged by its definition.
+  if (names.holds(name) === null) {
+    const definition = JSON.stringify(definitionOf(byIds, names.namesOf(name)))
+    ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(byIds), definition, clock.nowMs())
   }
-  ledger.revise(name, ledger.route(name)?.position ?? 0, routeRevision(config), JSON.stringify(definition), clock.nowMs())
   const beside = besideOf(config, rooms)
   const document = beside === null ? toDocument : (event: Event): Uint8Array => toDocument(event, beside(event))
   const sink = createSink(config.sink, { clock, document, beside: beside ?? (() => NOTHING), name, version: VERSION, warn, output })
-  if (config.limit !== null) rooms.limits.configure(name, config.limit, ledger.revisedAtMs(name))
-  const shaping = shapingOf(config, validation.stage, {
-    store: rooms.limitStore,
-    terms: rooms.limits.termsOf(name),
-    clock,
-    leaseMs: 0,
-    warn,
+  if (byIds.limit !== null) rooms.limits.configure(name, byIds.limit, ledger.revisedAtMs(name))
+  const shaping = shapingOf(config, {
+    validation: validation.stage,
+    matchers: names.matchersOf(name),
+    limits: { store: rooms.limitStore, terms: rooms.limits.termsOf(name), clock, leaseMs: 0, warn },
   })
   const route = new Route({ config, ledger, log: log.events, sink, shaping, clock, random: Math.random, batchGapMs: BATCH_GAP_MS, warn })
   // What waits because of a limit that is no more need not wait for its time.

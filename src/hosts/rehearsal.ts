@@ -4,8 +4,10 @@
  * received when it was published, so that a run comes out the same each time.
  */
 import type { Config, RouteConfig } from '../config/config.ts'
+import { type NamedThings, NOTHING_NAMED, resolveNames } from '../config/names.ts'
 import { decode, DEFAULT_MAX_BYTES } from '../event/decode.ts'
 import type { DecodedEvent, Event } from '../event/event.ts'
+import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import { Flags } from '../flags/flags.ts'
 import { describeMismatch } from '../match/mismatch.ts'
 import { whyNotChanges } from '../pipeline/match.ts'
@@ -51,11 +53,19 @@ export class Rehearsal {
     return new Rehearsal(config, await Validation.open({ schemas: config.schemas, flags, warn }))
   }
 
-  /** Runs records, in their order, as if they came to a service with an empty log; answers what became of each. `nowMs` dates events that have no time. */
-  async run(records: readonly Uint8Array[], nowMs: number): Promise<readonly (readonly Rehearsed[])[]> {
+  /**
+   * Runs records, in their order, as if they came to a service with an empty log; answers what became of each. `nowMs` dates events that
+   * have no time; `things` is what names come to.
+   */
+  async run(
+    records: readonly Uint8Array[],
+    nowMs: number,
+    things: NamedThings = NOTHING_NAMED,
+  ): Promise<readonly (readonly Rehearsed[])[]> {
     const receipts = this.#receive(records, nowMs)
     const events = receipts.flat().flatMap((receipt) => (receipt.ok ? [receipt.event] : []))
-    const routes = await Promise.all(this.#config.routes.map((route) => this.#routeAll(route, events)))
+    const byIds = this.#config.routes.map((route) => resolveNames(route, things, KNOWN_TOPICS).route)
+    const routes = await Promise.all(byIds.map((route) => this.#routeAll(route, events)))
     let index = 0
     return receipts.map((ofRecord) =>
       ofRecord.map((receipt): Rehearsed => {
@@ -86,7 +96,7 @@ export class Rehearsal {
     // All at one instant: of a limit that leaves what its burst lets through.
     const nowMs = events[0]?.receivedAtMs ?? 0
     const limits = { store: memoryStore, clock: { nowMs: () => nowMs }, leaseMs: 0, warn: () => undefined }
-    const verdicts = await runStages(shapingOf(route, this.#validation.stage, limits), events, new AbortController().signal)
+    const verdicts = await runStages(shapingOf(route, { validation: this.#validation.stage, limits }), events, new AbortController().signal)
     return verdicts.map((verdict, index) => {
       const event = events[index]!
       const marked = route.validate && verdict.outcome.type === 'keep'

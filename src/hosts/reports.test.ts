@@ -7,7 +7,7 @@ import { IN_ARRIVAL, Life, ScriptedSink, world } from '../testing/route-harness.
 import { reportSlowStop, warnOfLeftRoutes } from './reports.ts'
 
 test('a stop of two seconds says what it waits for, a shorter one nothing', async () => {
-  const status = { position: 1, lag: 0, retrying: 0, held: 0, breaker: 'closed', paused: false, counts: {}, sinkError: null }
+  const status = { position: 1, lag: 0, retrying: 0, held: 0, breaker: 'closed', paused: false, blocked: null, counts: {}, sinkError: null }
   const latency = { events: 0, p50Ms: null, p99Ms: null, maxMs: 0 }
   const route = (inFlight: number) => ({ status: () => ({ ...status, latency, inFlight }) })
   const routes = new Map([

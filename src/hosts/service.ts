@@ -38,6 +38,7 @@ import { page } from './page.ts'
 import { pauseByFlags } from './pause.ts'
 import { explainFull, reportRecovery, reportSlowStop, warnOfLeftRoutes } from './reports.ts'
 import { RouteLimits } from './route-limits.ts'
+import { RouteNames } from './route-names.ts'
 import { playCalls } from './simulated-calls.ts'
 import { reconcileApi } from './reconcile-api.ts'
 import { Reconciler } from './reconcile.ts'
@@ -162,6 +163,7 @@ async function run(
   const limitsFile = new LimitsFile(join(config.dataDir, 'limits.db'), warn)
   opened.push(() => limitsFile.close())
   const limits = new RouteLimits({ flags, ledger, clock, warn })
+  const names = new RouteNames({ directory: genesys.directory, ledger, limits, clock, warn, info })
   const routes = new Map<string, Route>()
   for (const routeConfig of config.routes)
     routes.set(
@@ -172,12 +174,14 @@ async function run(
         logger,
         validation,
         limits,
+        names,
         limitStore: () => limitsFile.store,
         namesIn: genesys.namesIn,
       }),
     )
   pauseByFlags(flags, config, routes)
   limits.start(routes)
+  names.start(routes)
   for (const route of routes.values()) {
     await route.start()
     opened.push(() => route.stop(0))
@@ -243,7 +247,8 @@ async function run(
     routes,
     nowMs: clock.nowMs,
     findings: (event) => describeFindings(validation.assess(event)),
-    ready: () => ({ ok: ready, reasons: ready ? [] : ['stopping'] }),
+    // A route that holds takes nothing away from intake.
+    ready: () => ({ ok: ready, reasons: ready ? names.reasons() : ['stopping'] }),
     stats: () =>
       stats({
         config,
@@ -257,6 +262,7 @@ async function run(
         state: keeper?.state ?? null,
         finished,
         genesys,
+        names,
         startedAtMs,
         nowMs: clock.nowMs(),
       }),
@@ -297,6 +303,7 @@ async function run(
     subjects: {
       routes: [...routes.keys()],
       limitedBy: (route) => config.routes.find(({ name }) => name === route)?.limit?.per ?? null,
+      idsNamed: (route, name) => names.idsNamed(route, name),
       versionsOf: (topic) => validation.registry.versions(topic).map(({ version }) => version),
       nearestTopics: (topic) => (validation.knows(topic) ? [] : nearestTopics(topic, 3)),
     },

@@ -9,6 +9,7 @@ import type { GapBook } from './gap-book.ts'
 import type { Genesys } from './genesys.ts'
 import type { Intake } from './intake.ts'
 import type { LogFollower } from './log-follower.ts'
+import type { RouteNames } from './route-names.ts'
 import { VERSION } from './version.ts'
 
 export function stats(o: {
@@ -25,6 +26,7 @@ export function stats(o: {
   /** Null where no route asks for changes. */
   finished: FinishedConversations | null
   genesys: Genesys
+  names: RouteNames
   startedAtMs: number
   nowMs: number
 }): object {
@@ -54,7 +56,7 @@ export function stats(o: {
     routes: Object.fromEntries(
       [...o.routes].map(([name, route]) => [
         name,
-        { ...route.status(), deadLetters: dead.get(name) ?? 0, lastDeliveredAtMs: route.lastDeliveredAtMs },
+        { ...route.status(), names: o.names.namesOf(name), deadLetters: dead.get(name) ?? 0, lastDeliveredAtMs: route.lastDeliveredAtMs },
       ]),
     ),
   }

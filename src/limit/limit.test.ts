@@ -100,11 +100,11 @@ describe('above the rate', () => {
   })
 
   test('priorities: below one dropped, from another on free, without one limited', async () => {
-    const { run } = rig({ burst: 1, priority: { of: { low: 1, mid: 5, top: 9 }, dropBelow: 2, unlimitedFrom: 9 } })
+    const { run } = rig({ burst: 1, priority: { of: { low: 1, mid: 5, top: 9 }, rules: [], dropBelow: 2, unlimitedFrom: 9 } })
     const seen = await run(...['low', 'mid', 'mid', 'top', 'top', 'unknown', 'unknown'].map((id) => inQueue(id)))
     assert.deepEqual(seen, ['drop limit.priority low', 'keep', 'drop limit.rate mid', 'keep', 'keep', 'keep', 'drop limit.rate unknown'])
     const byOther = rig(
-      { priority: { of: {}, dropBelow: 2, unlimitedFrom: null } },
+      { priority: { of: {}, rules: [], dropBelow: 2, unlimitedFrom: null } },
       { priorityOf: (event) => (event.queueId === 'a' ? 1 : null) },
     )
     assert.deepEqual(await byOther.run(a, inQueue('b')), ['drop limit.priority a', 'keep'])

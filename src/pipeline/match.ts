@@ -6,8 +6,8 @@ import type { compileTopics } from './topic-pattern.ts'
 export type MatchOptions = {
   /** Topics that are taken; null takes all. */
   readonly topics: ReturnType<typeof compileTopics> | null
-  /** All of them must match. */
-  readonly matchers: readonly Pick<Matcher, 'matchesEvent'>[]
+  /** All of them must match; asked for with each batch. */
+  readonly matchers: () => readonly Pick<Matcher, 'matchesEvent'>[]
   /** Whether events that Trunkline made of what the API says are taken: for a gap, or to repair the state. */
   readonly backfill: boolean
   /** Whether changes of the state are taken, and nothing else; otherwise everything else is. */
@@ -21,13 +21,15 @@ export type MatchOptions = {
 export function matchStage({ topics, matchers, backfill, changes }: MatchOptions): Stage {
   return {
     name: 'match',
-    run: (events) =>
-      events.map((event) => {
+    run: (events) => {
+      const all = matchers()
+      return events.map((event) => {
         if ((event.format === 'change') !== changes) return CHANGES
         if (topics !== null && !topics.matches(event.topic)) return drop('match.topic', event.topic)
         if (!backfill && isReconstructed(event)) return BACKFILL
-        return matchers.every((matcher) => matcher.matchesEvent(event)) ? KEEP : PATTERN
-      }),
+        return all.every((matcher) => matcher.matchesEvent(event)) ? KEEP : PATTERN
+      })
+    },
   }
 }
 

@@ -42,6 +42,8 @@ export type RouteHistory = {
   readonly reason: string | null
   readonly revision: string | null
   readonly stages: readonly StageNote[]
+  /** Names the route was written with, and the ids they came to then. */
+  readonly names: NonNullable<Definition['names']>
   readonly history: readonly Happening[]
 }
 
@@ -54,6 +56,8 @@ export type Definition = {
   readonly validate: boolean
   readonly limit?: boolean
   readonly order?: boolean
+  /** Names in the configuration, and the ids they came to. */
+  readonly names?: readonly { readonly place: string; readonly name: string; readonly ids: readonly string[] }[]
   readonly changes?: string | null
 }
 
@@ -74,7 +78,7 @@ export function explainOnRoute(
   const history = ledger.history(name, seq)
   const revision = ledger.revisionAt(name, seq)
   const definition: Definition = { ...ANYTHING, ...(revision === null ? {} : (JSON.parse(revision.definition) as Partial<Definition>)) }
-  const base = { route: name, revision: revision?.revision ?? null, history }
+  const base = { route: name, revision: revision?.revision ?? null, names: definition.names ?? [], history }
   const state = stateOf(ledger, name)
   if (state === null || seq < state.startedSeq) return { ...base, outcome: 'not_offered', reason: 'route.began_later', stages: [] }
 
@@ -84,6 +88,11 @@ export function explainOnRoute(
   stages.push({ stage: 'match', outcome: unmatched === null ? 'keep' : 'drop', reason: clause, derived: true })
   const expired = ledger.get('SELECT reason FROM expired WHERE route = ? AND from_seq <= ? AND to_seq >= ?', name, seq, seq)
   if (expired !== undefined) return { ...base, outcome: 'dropped', reason: String(expired['reason']), stages: [] }
+  const blocked = route?.where(seq) === 'ahead' ? route.blocked : null
+  if (blocked !== null) {
+    const { code, message } = blocked
+    return { ...base, outcome: 'waiting', reason: code, stages: [{ stage: 'match', outcome: 'hold', reason: message, derived: false }] }
+  }
   if (unmatched !== null) return { ...base, outcome: 'not_matched', reason: unmatched, stages }
   const held = route?.where(seq) === 'in_flight' ? null : heldOn(ledger, name, seq)
 

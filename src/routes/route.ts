@@ -13,6 +13,7 @@ import { deliverPiece } from '../pipeline/deliver.ts'
 import type { Outcome, Stage } from '../pipeline/outcome.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { Alarm } from './alarm.ts'
+import { Between } from './between.ts'
 import { Breaker } from './breaker.ts'
 import { Held } from './held.ts'
 import { hold } from './holding.ts'
@@ -56,7 +57,7 @@ export class Route {
   readonly #breaker = new Breaker()
   readonly #settlement: Settlement
   readonly #spoken: Spoken
-  readonly #works: (() => void)[] = []
+  readonly #between = new Between()
   #running = 0
   #paused: boolean
   #stopping = false
@@ -69,6 +70,8 @@ export class Route {
   #draining = false
   #loop: Promise<void> = Promise.resolve()
   #sinkError: string | null = null
+  /** Why the route takes no event, since it cannot be said what it takes. */
+  blocked: RouteStatus['blocked'] = null
   /** Why the sink holds what it is given; null when it does not. */
   holding: string | null = null
   lastDeliveredAtMs: number | null = null
@@ -152,6 +155,11 @@ export class Route {
     this.wake()
   }
 
+  /** The first record that it has not read. */
+  get frontier(): number {
+    return this.#progress.frontier
+  }
+
   /** Lowest seq this route may still need from the log. */
   get neededSeq(): number {
     return Math.min(this.#settlement.committedPosition, this.#parked.neededSeq, this.#held.neededSeq)
@@ -166,6 +174,7 @@ export class Route {
       held: this.#held.size,
       breaker: this.#breaker.state(this.#o.clock.nowMs()),
       paused: this.#paused,
+      blocked: this.blocked,
       counts: this.#settlement.counts,
       sinkError: this.#sinkError,
       latency: this.#settlement.latency.summary(),
@@ -198,13 +207,9 @@ export class Route {
 
   /** Does something while no batch is on its way through the stages; resolves when it is done (never, when the route stops before). */
   between(work: () => void): Promise<void> {
-    return new Promise((resolve) => {
-      this.#works.push(() => {
-        work()
-        resolve()
-      })
-      this.wake()
-    })
+    const done = this.#between.add(work)
+    this.wake()
+    return done
   }
 
   /**
@@ -238,7 +243,7 @@ export class Route {
       this.#alarm.reset()
       let moved = false
       try {
-        this.#doWorks()
+        this.#between.run()
         moved = await this.#pump()
       } catch (error) {
         this.#o.warn(
@@ -261,7 +266,7 @@ export class Route {
   async #pump(): Promise<boolean> {
     let moved = false
     while (this.#mayStart()) {
-      this.#doWorks()
+      this.#between.run()
       const closed = this.#breaker.state(this.#o.clock.nowMs()) === 'closed'
       const jobs = await this.#supply.next(closed ? { limit: this.#o.sink.maxBatch, first: 'due' } : { limit: 1, first: 'fresh' })
       if (jobs === null) return moved
@@ -274,21 +279,17 @@ export class Route {
     return moved
   }
 
-  /** One that fails (a full disk) is tried again. */
-  #doWorks(): void {
-    for (let work = this.#works[0]; work !== undefined; work = this.#works[0]) {
-      work()
-      this.#works.shift()
-    }
+  get #isStill(): boolean {
+    return this.#paused || this.blocked !== null
   }
 
   #mayStart(): boolean {
-    if ((this.#stopping && !this.#draining) || this.#paused || this.#running >= this.#o.sink.concurrency) return false
+    if ((this.#stopping && !this.#draining) || this.#isStill || this.#running >= this.#o.sink.concurrency) return false
     return this.#breaker.readyAtMs(this.#o.clock.nowMs()) === 0
   }
 
   #idleMs(): number {
-    if (this.#running >= this.#o.sink.concurrency || this.#paused) return IDLE_MS
+    if (this.#running >= this.#o.sink.concurrency || this.#isStill) return IDLE_MS
     const now = this.#o.clock.nowMs()
     const ready = this.#breaker.readyAtMs(now)
     const next = Math.max(ready, ready > 0 ? 0 : this.#supply.nextAtMs())

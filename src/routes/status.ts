@@ -7,6 +7,8 @@ export type RouteStatus = {
   readonly held: number
   readonly breaker: string
   readonly paused: boolean
+  /** Why it takes no event, a code and a sentence; null when it does. */
+  readonly blocked: { readonly code: string; readonly message: string } | null
   readonly counts: Readonly<Record<string, number>>
   readonly sinkError: string | null
   readonly latency: { events: number; p50Ms: number | null; p99Ms: number | null; maxMs: number }

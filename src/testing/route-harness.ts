@@ -214,11 +214,12 @@ export class Life {
       JSON.stringify(definition),
       clock.nowMs(),
     )
+    const matchers = config.patterns.map(compile)
     const shaping: Stage[] = []
     shaping.push(
       matchStage({
         topics: topics === null ? null : compileTopics(topics, KNOWN_TOPICS),
-        matchers: config.patterns.map(compile),
+        matchers: () => matchers,
         backfill,
         changes: changes !== null,
       }),

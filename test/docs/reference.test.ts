@@ -19,7 +19,17 @@ const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf
 const NO_CODES: ReadonlySet<string> = new Set([
   ...DURABLE_STEPS,
   ...['trunkline.json', 'ledger.db', 'limits.db', 'lock.db', 'state.db', 'token.sha256', 'trunkline.step', 'http.host', 'http.port'],
-  ...['genesys.notifications', 'genesys.budget', 'channel.metadata', 'module.exports', 'schema.version', 'schema.policy', 'route.limit'],
+  ...[
+    'genesys.notifications',
+    'genesys.budget',
+    'channel.metadata',
+    'module.exports',
+    'schema.version',
+    'schema.policy',
+    'route.limit',
+    'limit.limits',
+    'priority.rules',
+  ],
   ...['customer', 'flow', 'acd', 'user', 'voicemail'].flatMap((kind) => [`${kind}.start`, `${kind}.end`]),
   // How the API writes disconnect types.
   ...['conference', 'consult', 'forward', 'noanswer', 'notavailable', 'dnd'].map((kind) => `transfer.${kind}`),

@@ -47,7 +47,7 @@ test('TypeScript snippets type-check', () => {
 for (const { block, dir, name } of configs) {
   test(`${placeOf(block)} loads`, async () => {
     const names = [...block.text.matchAll(/(\w+): 'env:(\w+)'/g)]
-    const env = Object.fromEntries(names.map(([, key, variable]) => [variable, key === 'url' ? 'https://crm.example/events' : 'a value']))
+    const env = Object.fromEntries(names.map(([, key, variable]) => [variable, key === 'url' ? 'https://crm.example/events' : 'a-value']))
     const result = await loadConfig({ cwd: dir, env, flags: { config: name } })
     assert.ok('config' in result, 'errors' in result ? formatConfigErrors(result.errors) : '')
     const warned = noteOf(block, 'warns')

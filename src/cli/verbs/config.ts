@@ -67,9 +67,13 @@ export function configCommand(context: Context): Command {
 async function showConfig(context: Context, options: Options): Promise<void> {
   const config = await configOf(context, options)
   if (config === null) return
-  const { formatConfig, printConfig } = await import('../../config/print.ts')
-  if (options.json === true) printJson(context, printConfig(config))
-  else print(context, escapeLines(formatConfig(config).trimEnd()))
+  const [{ formatConfig, printConfig }, { keptNames }] = await Promise.all([
+    import('../../config/print.ts'),
+    import('../../hosts/kept-names.ts'),
+  ])
+  const things = keptNames(config.dataDir)
+  if (options.json === true) printJson(context, printConfig(config, things))
+  else print(context, escapeLines(formatConfig(config, things).trimEnd()))
 }
 
 async function checkConfig(context: Context, options: Options): Promise<void> {

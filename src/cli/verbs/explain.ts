@@ -111,7 +111,12 @@ function routeLines(event: unknown, route: unknown, paint: Paint): string[] {
     ]
     return `  ${parts.filter((part) => part !== '' && part !== '[]').join(' ')}`
   })
-  return ['', head, ...stages, ...history]
+  const names = listOf(route, 'names').map((use) => {
+    const ids = listOf(use, 'ids').map(String)
+    const shown = ids.length > SHOWN_IDS ? `${ids.slice(0, SHOWN_IDS).join(', ')} and ${ids.length - SHOWN_IDS} more` : ids.join(', ')
+    return safe`  ${textOf(use, 'place') ?? '?'}: ${textOf(use, 'name') ?? '?'} (${shown === '' ? 'not known' : shown})`
+  })
+  return ['', head, ...names, ...stages, ...history]
 }
 
 function timeIn(event: unknown, key: string): string | null {
@@ -119,6 +124,7 @@ function timeIn(event: unknown, key: string): string | null {
   return atMs === null ? null : instant(atMs)
 }
 
+const SHOWN_IDS = 3
 const STYLES: ReadonlyMap<string, 'green' | 'red' | 'dim'> = new Map([
   ['delivered', 'green'],
   ['dead', 'red'],

@@ -3,6 +3,9 @@
  * written, and no function of a sink is run. Exit code 1 when something came out otherwise, 2 when a test is wrong itself.
  */
 import { dirname } from 'node:path'
+import type { Config } from '../../config/config.ts'
+import { type NamedThings, type NameUse, resolveNames, shownUse } from '../../config/names.ts'
+import { KNOWN_TOPICS } from '../../event/known-topics.ts'
 import { Command, Option } from 'commander'
 import type { Rehearsal, Rehearsed } from '../../hosts/rehearsal.ts'
 import { paintFor, print, printJson, printProblem, type Context, type Paint, type Problem } from '../context.ts'
@@ -33,12 +36,17 @@ type Judged = {
   readonly differences: readonly Difference[]
 }
 
-type Ran = { readonly test: TestFile; readonly events: readonly Judged[] }
+/** `names`: of each route that is written with names, what they came to. */
+type Ran = { readonly test: TestFile; readonly names: readonly RouteNames[]; readonly events: readonly Judged[] }
+type RouteNames = { readonly route: string; readonly names: readonly NameUse[] }
 
 async function test(context: Context, names: readonly string[], options: Options): Promise<void> {
   const config = await configOf(context, options)
   if (config === null) return
-  const { Rehearsal, REHEARSED_OUTCOMES } = await import('../../hosts/rehearsal.ts')
+  const [{ Rehearsal, REHEARSED_OUTCOMES }, { keptNames }] = await Promise.all([
+    import('../../hosts/rehearsal.ts'),
+    import('../../hosts/kept-names.ts'),
+  ])
   const base = config.file === null ? context.io.cwd : dirname(config.file)
   const vocabulary = { routes: config.routes.map(({ name }) => name), outcomes: REHEARSED_OUTCOMES }
   const problems: Problem[] = []
@@ -51,9 +59,12 @@ async function test(context: Context, names: readonly string[], options: Options
     printProblem(context, { code, message: `warning: ${message}`, hint: '' }),
   )
   const ran: Ran[] = []
+  const kept = keptNames(config.dataDir)
   for (const one of tests) {
-    const events = await judge(rehearsal, one, context.io.clock.nowMs(), problems)
-    ran.push({ test: one, events })
+    const things = thingsIn(one, kept)
+    const names = namesIn(config, things, one, problems)
+    const events = await judge(rehearsal, one, { nowMs: context.io.clock.nowMs(), things }, problems)
+    ran.push({ test: one, names, events })
   }
   if (problems.length > 0) {
     context.exitCode = USAGE
@@ -66,12 +77,46 @@ async function test(context: Context, names: readonly string[], options: Options
   else report(context, ran)
 }
 
+/** What names mean: as the test says, else as a service in the data directory knew it. */
+function thingsIn({ names }: TestFile, kept: NamedThings): NamedThings {
+  const own = (kind: 'queues' | 'divisions'): Set<string> => new Set(names[kind].map(({ name }) => name))
+  const queues = own('queues')
+  const divisions = own('divisions')
+  return {
+    queues: [
+      ...names.queues.map((queue) => ({ ...queue, divisionId: null })),
+      ...(kept.queues ?? []).filter(({ name }) => !queues.has(name)),
+    ],
+    divisions: [...names.divisions, ...(kept.divisions ?? []).filter(({ name }) => !divisions.has(name))],
+  }
+}
+
+/** What the names of the routes come to. One that a route cannot do without and that nothing explains is a problem of the test. */
+function namesIn(config: Config, things: NamedThings, one: TestFile, problems: Problem[]): readonly RouteNames[] {
+  return config.routes.flatMap((route) => {
+    const { names, unknown } = resolveNames(route, things, KNOWN_TOPICS)
+    for (const { place, name, nearest } of unknown)
+      problems.push({
+        code: 'test.name_unknown',
+        message: `${one.file}: route ${route.name} has ${JSON.stringify(name)} in ${place}, and which id that is neither the test says nor the data directory`,
+        hint: `Add "names": { ${JSON.stringify(place)}: { ${JSON.stringify(name)}: "ID" } } to the test${nearest.length === 0 ? '' : `; known are ${nearest.join(', ')}`}.`,
+      })
+    return names.length === 0 ? [] : [{ route: route.name, names }]
+  })
+}
+
 /** Runs a test. Events and expectations that do not go together are a problem of the test. */
-async function judge(rehearsal: Rehearsal, one: TestFile, nowMs: number, problems: Problem[]): Promise<readonly Judged[]> {
+async function judge(
+  rehearsal: Rehearsal,
+  one: TestFile,
+  { nowMs, things }: { readonly nowMs: number; readonly things: NamedThings },
+  problems: Problem[],
+): Promise<readonly Judged[]> {
   const records = one.entries.flatMap((entry) => entry.records)
   const outcomes = await rehearsal.run(
     records.map(({ bytes }) => bytes),
     nowMs,
+    things,
   )
   const report = (what: string, hint: string): unknown => problems.push({ code: 'test.bad_file', message: `${one.file}: ${what}`, hint })
   const came = outcomes.map((ofRecord, index) => ofRecord.map((got) => ({ from: records[index]?.from ?? null, got })))
@@ -120,6 +165,8 @@ function report(context: Context, ran: readonly Ran[]): void {
     const title = `${safe`${file}`}${name === null ? '' : safe`: ${name}`}`
     if (passed(one)) print(context, `${paint('green', 'passed')}  ${title} (${count(one.events.length, 'event')})`)
     else print(context, `${paint('red', 'FAILED')}  ${title}`)
+    for (const { route, names } of one.names)
+      for (const use of names) print(context, paint('dim', `  ${safe`${route}`}  ${escapeText(shownUse(use))}`))
     one.events.forEach((event, index) => {
       if (event.differences.length > 0) for (const line of linesOf(event, index, paint)) print(context, line)
     })
@@ -152,6 +199,7 @@ function dataOf(ran: readonly Ran[]): unknown {
       file: one.test.file,
       name: one.test.name,
       ok: passed(one),
+      ...(one.names.length === 0 ? {} : { names: one.names }),
       events: one.events.map(({ from, got, differences }, index) => ({
         event: index + 1,
         from,

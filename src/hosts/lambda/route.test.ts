@@ -70,6 +70,9 @@ describe('what a function cannot do is refused', () => {
 
   test('arrival order', () => {
     assert.throws(() => serve({ routes: { crm: { sink: http, order: { by: 'conversation' } } } }), { code: 'lambda.order' })
+    const genesys = { region: 'mypurecloud.de', clientId: 'a', clientSecret: 'b' }
+    const topics = ['v2.detail.events.conversation.{id}.acd.end']
+    assert.throws(() => serve({ genesys, routes: { crm: { sink: http, topics, queues: ['Sales'] } } }), { code: 'lambda.names' })
   })
 
   test('what is no configuration', () => {

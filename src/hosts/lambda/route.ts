@@ -4,6 +4,7 @@
  */
 import type { Config, HttpSinkConfig, RouteConfig, TrunklineConfig } from '../../config/config.ts'
 import { formatConfigErrors, type ConfigError } from '../../config/errors.ts'
+import { placesOfNames } from '../../config/names.ts'
 import { resolveConfig } from '../../config/resolve.ts'
 import { TrunklineError } from '../../errors.ts'
 import { KNOWN_TOPICS } from '../../event/known-topics.ts'
@@ -37,6 +38,11 @@ export function servedRoute(source: RouteSource): ServedRoute {
   if (route.order !== null) {
     const message = `route ${name} asks for arrival order (order), which an SQS standard queue does not have`
     throw new TrunklineError('lambda.order', message, 'remove order from this route, or run it with the service')
+  }
+  const [place] = placesOfNames(route)
+  if (place !== undefined) {
+    const message = `route ${name} has names in ${place}, which functions do not look up yet`
+    throw new TrunklineError('lambda.names', message, 'write ids (UUIDs), or run this route with the service')
   }
   if (route.limit !== null) {
     const message = `route ${name} has a limit, which functions do not share yet`

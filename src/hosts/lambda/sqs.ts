@@ -89,12 +89,13 @@ async function start(options: SqsOptions, clock: Clock, warn: (code: string, mes
   const document: typeof toDocument = validate === null ? toDocument : (event) => toDocument(event, { marks: validate.marksOf(event) })
   const sink = createHttpSink(route.sink, { clock, document, version: VERSION })
   await sink.open(null)
+  const matchers = route.patterns.map(compile)
   return {
     route,
     decode: { maxBytes: DEFAULT_MAX_BYTES, ...(orgId === null ? {} : { orgId }) },
     windowMs: config.dedupe.windowMs ?? config.log.maxAgeMs,
     shaping: [
-      matchStage({ topics, matchers: route.patterns.map(compile), backfill: route.backfill, changes: false }),
+      matchStage({ topics, matchers: () => matchers, backfill: route.backfill, changes: false }),
       ...(validate === null ? [] : [validate]),
     ],
     deliver: deliverStage(sink),
