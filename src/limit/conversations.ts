@@ -80,7 +80,7 @@ export function conversationLimit(options: LimitOptions): Stage {
       const dueAtMs = Math.min(Math.ceil(verdict.atMs - steady.ahead()), rate.untilMs)
       return hold('limit.delayed', dueAtMs, { key: ALL })
     }
-    return verdict.type === 'sampled' ? keepNoted({ reason: 'limit.sampled', key: ALL, mark: null }) : KEEP
+    return verdict.type === 'sampled' ? keepNoted({ reason: 'limit.sampled', key: ALL }) : KEEP
   }
 
   const run = async (events: readonly Event[], isOverdue: (i: number) => boolean = () => false): Promise<readonly Outcome[]> => {

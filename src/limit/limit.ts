@@ -230,7 +230,7 @@ class KeyedLimit implements Stage {
     if (overflow === 'sample') {
       const seen = (this.#seen.get(key) ?? 0) + 1
       this.#seen.set(key, seen % sampleOneIn)
-      if (seen === sampleOneIn) return keepNoted({ reason: 'limit.sampled', key, mark: null })
+      if (seen === sampleOneIn) return keepNoted({ reason: 'limit.sampled', key })
     }
     return drop('limit.rate', key)
   }

@@ -5,71 +5,67 @@
  */
 import { RankedQueue, compareRanked, type Ranked } from './rank.ts'
 
-export type LinesOptions = {
+export type LinesOptions<T> = {
   /** The next of a line that were said to be stored, in order, behind `after`; at most `limit`. */
-  load(entity: string, after: Ranked | null, limit: number): readonly Ranked[]
+  load(entity: string, after: Ranked | null, limit: number): readonly T[]
   /** How many of a line are kept in memory. */
   readonly kept?: number
+  /** How many entities may be remembered that nobody waits for. */
+  readonly maxEmpty?: number
 }
 
-type Line = {
+type Line<T extends Ranked> = {
   /** Who is under way. */
   head: number | null
-  readonly waiting: RankedQueue<Ranked>
+  readonly waiting: RankedQueue<T>
   /** How many wait behind those in `waiting`. */
   stored: number
   /** What is stored comes behind it. */
   reached: Ranked | null
 }
 
-const MAX_SPARE = 512
+/** Something that has its place in a line. */
+export type InLine = Ranked & { readonly entity: string }
 
-export class Lines {
-  readonly #load: LinesOptions['load']
-  readonly #kept: number
-  readonly #lines = new Map<string, Line>()
-  /** Lines of before a restart whose first waits for what only reading on can show. */
-  readonly #resting = new Set<string>()
-  /** Empty ones to be used again: nearly every event makes a line and is the last of it. */
-  readonly #spare: Line[] = []
+const MAX_EMPTY = 4_096
 
-  constructor({ load, kept = 32 }: LinesOptions) {
-    this.#load = load
-    this.#kept = kept
+export class Lines<T extends InLine> {
+  readonly #o: Required<LinesOptions<T>>
+  /** With empty ones: nearly every event makes a line and is the last of it, and the next of its entity comes soon. */
+  readonly #lines = new Map<string, Line<T>>()
+  /** How many lines are too many to keep empty ones. */
+  #sweepAbove: number
+
+  constructor(options: LinesOptions<T>) {
+    this.#o = { kept: 32, maxEmpty: MAX_EMPTY, ...options }
+    this.#sweepAbove = this.#o.maxEmpty
   }
 
-  get hasResting(): boolean {
-    return this.#resting.size > 0
-  }
-
-  /** Joins the line of an entity. `stored`: it waits, and its row must say that it does, to be found by `load`. */
-  enter(entity: string, item: Ranked): 'goes' | 'waits' | 'stored' {
-    const line = this.#lineOf(entity)
-    if (line.head === null) {
-      const first = line.waiting.first
-      if (first === null ? line.stored === 0 : compareRanked(item, first) < 0) {
-        line.head = item.seq
-        this.#resting.delete(entity)
-        return 'goes'
-      }
+  /** Joins the line of its entity. `stored`: it waits, and its row must say that it does, to be found by `load`. */
+  enter(item: T): 'goes' | 'waits' | 'stored' {
+    const line = this.#lineOf(item.entity)
+    if (isEmpty(line)) {
+      line.head = item.seq
+      return 'goes'
     }
     return this.#wait(line, item)
   }
 
   /** The event that was under way is settled or given up; answers who may go now. */
-  leave(entity: string, seq: number): Ranked | null {
-    const line = this.#lines.get(entity)
-    if (line === undefined || line.head !== seq) return null
-    line.head = null
-    return this.#call(entity, line)
+  leave(entity: string, seq: number): T | null {
+    const line = this.#vacated(entity, seq)
+    return line === null ? null : this.#call(entity, line)
+  }
+
+  /** The same while a restart has not yet restored all: who may go is known then. */
+  vacate(entity: string, seq: number): void {
+    this.#vacated(entity, seq)
   }
 
   /** One that waits is given up. `stored`: its row said that it waits. */
   remove(entity: string, item: Ranked, stored: boolean): void {
     const line = this.#lines.get(entity)
-    if (line === undefined) return
-    if (line.waiting.remove(item) === null && stored) line.stored--
-    if (line.head === null && line.waiting.length === 0 && line.stored === 0) this.#forget(entity)
+    if (line !== undefined && line.waiting.remove(item) === null && stored) line.stored--
   }
 
   /** After a restart: it was under way and is attempted again in its own time. */
@@ -77,52 +73,39 @@ export class Lines {
     this.#lineOf(entity).head ??= seq
   }
 
-  /** After a restart: one that waits. */
-  restore(entity: string, item: Ranked): void {
-    const line = this.#lineOf(entity)
-    line.waiting.insert(item)
-    if (line.head === null) this.#resting.add(entity)
+  /** After a restart: one that waited, or was under way. */
+  restore(item: T): void {
+    this.#lineOf(item.entity).waiting.insert(item)
   }
 
   /** After a restart: how many wait by their rows. */
   restoreStored(entity: string, count: number): void {
-    const line = this.#lineOf(entity)
-    line.stored += count
-    if (line.head === null) this.#resting.add(entity)
+    this.#lineOf(entity).stored += count
   }
 
-  /** After a restart, when all is restored: what is stored comes behind what is in memory again. */
-  restored(): void {
-    for (const [entity, line] of this.#lines) this.#merge(entity, line)
-  }
-
-  /**
-   * After a restart the predecessor of a waiting event may have been in flight without a row of its own; it is read again from the
-   * log and goes first. When the log has been read past the waiting one, nobody is ahead of it any more. Answers who may go now.
-   */
-  wakeResting(frontier: number): { readonly entity: string; readonly item: Ranked }[] {
-    const awake: { entity: string; item: Ranked }[] = []
-    for (const entity of this.#resting) {
-      const line = this.#lines.get(entity)
-      if (line === undefined || line.head !== null) {
-        this.#resting.delete(entity)
-        continue
-      }
-      if (line.waiting.length === 0) this.#refill(entity, line)
-      const first = line.waiting.first
-      if (first !== null && first.seq >= frontier) continue
-      this.#resting.delete(entity)
-      const item = this.#call(entity, line)
-      if (item !== null) awake.push({ entity, item })
+  /** After a restart, when all is restored: answers who may go now. */
+  restored(): readonly T[] {
+    const first: T[] = []
+    for (const [entity, line] of this.#lines) {
+      this.#merge(entity, line)
+      const item = line.head === null ? this.#call(entity, line) : null
+      if (item !== null) first.push(item)
     }
-    return awake
+    return first
   }
 
-  #wait(line: Line, item: Ranked): 'waits' | 'stored' {
+  #vacated(entity: string, seq: number): Line<T> | null {
+    const line = this.#lines.get(entity)
+    if (line === undefined || line.head !== seq) return null
+    line.head = null
+    return line
+  }
+
+  #wait(line: Line<T>, item: T): 'waits' | 'stored' {
     const { last } = line.waiting
     // What is stored is behind all that is, or ever was, in memory since the first was stored.
     const behind = line.stored > 0 ? later(last, line.reached) : last
-    if ((behind === null || compareRanked(item, behind) > 0) && (line.stored > 0 || line.waiting.length >= this.#kept)) {
+    if ((behind === null || compareRanked(item, behind) > 0) && (line.stored > 0 || line.waiting.length >= this.#o.kept)) {
       if (line.stored === 0) line.reached = last
       line.stored++
       return 'stored'
@@ -131,54 +114,54 @@ export class Lines {
     return 'waits'
   }
 
-  #call(entity: string, line: Line): Ranked | null {
+  #call(entity: string, line: Line<T>): T | null {
     if (line.waiting.length === 0) this.#refill(entity, line)
     const item = line.waiting.shift()
-    if (item === null) this.#forget(entity)
-    else {
-      line.head = item.seq
-      line.reached = later(line.reached, item)
-    }
+    if (item === null) return null
+    line.head = item.seq
+    line.reached = later(line.reached, item)
     return item
   }
 
-  #refill(entity: string, line: Line): void {
+  #refill(entity: string, line: Line<T>): void {
     if (line.stored === 0) return
-    const next = this.#load(entity, line.reached, this.#kept)
+    const { kept, load } = this.#o
+    const next = load(entity, line.reached, kept)
     for (const item of next) line.waiting.insert(item)
     // Fewer than counted: rows that can no longer be read. Nobody waits for them.
-    line.stored = next.length < this.#kept ? 0 : Math.max(0, line.stored - next.length)
+    line.stored = next.length < kept ? 0 : Math.max(0, line.stored - next.length)
   }
 
-  #merge(entity: string, line: Line): void {
+  /** What is stored comes behind what is in memory again. */
+  #merge(entity: string, line: Line<T>): void {
+    const { kept, load } = this.#o
     const { last } = line.waiting
     let after: Ranked | null = null
     while (last !== null && line.stored > 0 && (after === null || compareRanked(after, last) < 0)) {
-      const next = this.#load(entity, after, this.#kept)
+      const next = load(entity, after, kept)
       for (const item of next) line.waiting.insert(item)
-      line.stored = next.length < this.#kept ? 0 : Math.max(0, line.stored - next.length)
+      line.stored = next.length < kept ? 0 : Math.max(0, line.stored - next.length)
       after = next.at(-1) ?? last
     }
   }
 
-  #lineOf(entity: string): Line {
+  #lineOf(entity: string): Line<T> {
     let line = this.#lines.get(entity)
     if (line === undefined) {
-      line = this.#spare.pop() ?? { head: null, waiting: new RankedQueue(), stored: 0, reached: null }
+      if (this.#lines.size > this.#sweepAbove) this.#sweep()
+      line = { head: null, waiting: new RankedQueue(), stored: 0, reached: null }
       this.#lines.set(entity, line)
-    }
+    } else if (isEmpty(line)) line.reached = null
     return line
   }
 
-  #forget(entity: string): void {
-    const line = this.#lines.get(entity)
-    this.#lines.delete(entity)
-    this.#resting.delete(entity)
-    if (line === undefined || this.#spare.length >= MAX_SPARE) return
-    line.reached = null
-    this.#spare.push(line)
+  #sweep(): void {
+    for (const [entity, line] of this.#lines) if (isEmpty(line)) this.#lines.delete(entity)
+    this.#sweepAbove = 2 * this.#lines.size + this.#o.maxEmpty
   }
 }
+
+const isEmpty = <T extends Ranked>(line: Line<T>): boolean => line.head === null && line.waiting.length === 0 && line.stored === 0
 
 function later(a: Ranked | null, b: Ranked | null): Ranked | null {
   return a === null || (b !== null && compareRanked(b, a) > 0) ? b : a

@@ -30,6 +30,9 @@ export function isOlder(a: Rank, b: Rank): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.tie < b.tie)
 }
 
+/** Queues so short are moved up at once. */
+const SHORT = 64
+
 /** Sorted by rank; cheap at both ends, where nearly everything happens. */
 export class RankedQueue<T extends Ranked> {
   #items: T[] = []
@@ -57,11 +60,18 @@ export class RankedQueue<T extends Ranked> {
   }
 
   shift(): T | null {
-    const item = this.#items[this.#start]
+    const items = this.#items
+    const item = items[this.#start]
     if (item === undefined) return null
+    // Nothing that has left is held on to.
+    if (items.length <= SHORT) {
+      if (this.#start > 0) this.#items = items.slice(this.#start)
+      this.#start = 0
+      return this.#items.shift()!
+    }
     this.#start++
-    if (this.#start > 32 && this.#start * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#start)
+    if (this.#start * 2 > items.length) {
+      this.#items = items.slice(this.#start)
       this.#start = 0
     }
     return item

@@ -11,31 +11,49 @@
  *
  * Bounded: above `maxHeld` the one that came first goes early (and counts as `forced`); of entities with nothing in the window the
  * last release is remembered for `maxIdle`, the latest ones.
+ *
+ * Every event makes its way through here, so nothing is allocated for one but its item, and entities stay in one map: what was deleted
+ * from maps that are written to all the time keeps what it held alive until the next large collection.
  */
-import { RankedQueue, UNTIMED_TIE, isOlder, type Rank, type Ranked } from './rank.ts'
+import { RankedQueue, UNTIMED_TIE, isOlder, type Ranked } from './rank.ts'
 
-export type WindowOptions = {
+export type WindowOptions<T extends Held> = {
   readonly windowMs: number
   /** How far the clocks of Genesys and of this machine may differ. */
   readonly skewMs?: number
   readonly maxHeld?: number
   readonly maxIdle?: number
-  /** Takes what may go, in order per entity. `lastBefore` is what the entity had released last until now. */
-  readonly release: (entity: string, item: Ranked, lastBefore: Ranked | null) => void
-  /** What an entity released last is not remembered any more. */
-  readonly forget: (last: Ranked) => void
+  /** Takes what may go, in order per entity. */
+  readonly release: (item: T) => void
 }
 
-export type Arrival = {
+/** An event in the window. Its place, and by when it goes, are the window's to say when it enters. */
+export type Held = {
   readonly seq: number
-  readonly occurredAtMs: number | null
-  readonly receivedAtMs: number
-  readonly tie: number
+  readonly entity: string
+  atMs: number
+  tie: number
+  dueAtMs: number
+  isHeld: boolean
 }
 
-type Held = Ranked & { readonly dueAtMs: number; readonly line: Line; gone: boolean }
+export type Times = { readonly occurredAtMs: number | null; readonly receivedAtMs: number }
 
-type Line = { readonly entity: string; newestMs: number; last: Ranked | null; readonly held: RankedQueue<Held> }
+/** The window's own time, and which time of the clock that was. */
+export type WindowTime = { readonly nowMs: number; readonly seenMs: number | null }
+
+type Line<T extends Ranked> = {
+  readonly entity: string
+  newestMs: number
+  last: Ranked | null
+  /** `last` is not yet stored. */
+  isChanged: boolean
+  readonly held: RankedQueue<T>
+  /** Neighbours among those with nothing in the window. */
+  isIdle: boolean
+  before: Line<T> | null
+  after: Line<T> | null
+}
 
 const SKEW_MS = 5_000
 const MAX_HELD = 250_000
@@ -43,31 +61,41 @@ const MAX_IDLE = 100_000
 /** A clock that is behind by less may only have been asked in another order. */
 const STEP_BACK_MS = 5_000
 
-export class OrderWindow {
-  readonly #o: Required<WindowOptions>
-  readonly #busy = new Map<string, Line>()
-  /** Entities with nothing in the window, the one that was quiet longest first. */
-  readonly #idle = new Map<string, Line>()
+export class OrderWindow<T extends Held> {
+  readonly #o: Required<WindowOptions<T>>
+  readonly #lines = new Map<string, Line<T>>()
+  /** Entities with nothing in the window: the one that was quiet longest, and the one that was last to become so. */
+  #firstIdle: Line<T> | null = null
+  #lastIdle: Line<T> | null = null
+  #idle = 0
+  #changed: Line<T>[] = []
   /** In order of arrival, which is the order they are due in. */
-  #arrivals: Held[] = []
+  #arrivals: T[] = []
   #next = 0
+  #lastDueMs = -Infinity
   #held = 0
   #nowMs: number
-  #seenMs: number | null = null
+  #seenMs: number | null
   forced = 0
 
-  constructor(options: WindowOptions, nowMs: number = -Infinity) {
+  constructor(options: WindowOptions<T>, { nowMs, seenMs }: WindowTime = { nowMs: -Infinity, seenMs: null }) {
     this.#o = { skewMs: SKEW_MS, maxHeld: MAX_HELD, maxIdle: MAX_IDLE, ...options }
     this.#nowMs = nowMs
+    this.#seenMs = seenMs
   }
 
   get held(): number {
     return this.#held
   }
 
-  /** Its own time, to be handed to the constructor after a restart. */
-  get nowMs(): number {
-    return this.#nowMs
+  /** How many entities are remembered. */
+  get entities(): number {
+    return this.#lines.size
+  }
+
+  /** To be handed to the constructor after a restart. */
+  get time(): WindowTime {
+    return { nowMs: this.#nowMs, seenMs: this.#seenMs }
   }
 
   /** When `advance` releases something again; Infinity when nothing waits. */
@@ -78,31 +106,30 @@ export class OrderWindow {
 
   advance(atMs: number): void {
     this.#tick(atMs)
-    for (let head = this.#head(); head !== null && head.dueAtMs < this.#nowMs; head = this.#head()) this.#releaseThrough(head.line, head)
+    this.#releaseDue()
   }
 
-  /** Tells `stored` what it waits with, and may release it before this returns; or says that it is late. */
-  enter(entity: string, arrival: Arrival, stored: (rank: Ranked, dueAtMs: number) => void): 'entered' | 'late' {
-    const { seq, occurredAtMs, receivedAtMs, tie } = arrival
-    const line = this.#lineOf(entity)
-    const timed = occurredAtMs !== null && occurredAtMs <= receivedAtMs + this.#o.skewMs
-    if (timed && line.last !== null && isOlder({ atMs: occurredAtMs, tie }, line.last)) {
+  /** May release it before this returns; or says that it is late. */
+  enter(item: T, { occurredAtMs, receivedAtMs }: Times): 'entered' | 'late' {
+    const line = this.#lineOf(item.entity)
+    const timed = this.#isTimed(occurredAtMs, receivedAtMs)
+    if (timed) item.atMs = occurredAtMs
+    else this.#placeUntimed(item, line)
+    if (timed && line.last !== null && isOlder(item, line.last)) {
       this.#restIfEmpty(line)
       return 'late'
     }
-    const rank: Rank = timed ? { atMs: occurredAtMs, tie } : { atMs: Math.max(0, line.newestMs), tie: UNTIMED_TIE }
     const wasEmpty = line.held.length === 0
-    const item: Held = { seq, ...rank, dueAtMs: this.#nowMs + this.#o.windowMs, line, gone: false }
-    stored(item, item.dueAtMs)
-    this.#hold(item)
+    item.dueAtMs = this.#dueOf(receivedAtMs)
+    this.#hold(item, line)
     if (timed) {
       line.newestMs = Math.max(line.newestMs, occurredAtMs)
       this.#releaseByWatermark(line)
-    } else if (!timed && wasEmpty) this.#releaseThrough(line, item)
+    } else if (wasEmpty) this.#releaseThrough(line, item)
     if (this.#held > this.#o.maxHeld) {
       this.forced++
       const head = this.#head()
-      if (head !== null) this.#releaseThrough(head.line, head)
+      if (head !== null) this.#releaseThrough(this.#lineOf(head.entity), head)
     }
     return 'entered'
   }
@@ -115,29 +142,69 @@ export class OrderWindow {
     this.#restIfEmpty(line)
   }
 
-  /** After a restart: one that waited. */
-  restore(entity: string, rank: Ranked, dueAtMs: number): void {
-    const line = this.#lineOf(entity)
-    this.#hold({ seq: rank.seq, atMs: rank.atMs, tie: rank.tie, dueAtMs, line, gone: false })
-    if (rank.tie !== UNTIMED_TIE) line.newestMs = Math.max(line.newestMs, rank.atMs)
+  /** After a restart: one that waited, with the place that it had. */
+  restore(item: T): void {
+    const line = this.#lineOf(item.entity)
+    this.#hold(item, line)
+    if (item.tie !== UNTIMED_TIE) line.newestMs = Math.max(line.newestMs, item.atMs)
+  }
+
+  /** After a restart: one that waited, read again. It may have been released before, and is not late. */
+  enterAgain(item: T, { occurredAtMs, receivedAtMs }: Times): void {
+    if (this.#isTimed(occurredAtMs, receivedAtMs)) item.atMs = occurredAtMs
+    else this.#placeUntimed(item, this.#lineOf(item.entity))
+    item.dueAtMs = this.#dueOf(receivedAtMs)
+    this.restore(item)
   }
 
   /** All that waited has been restored: releases what had been released before. */
   restored(): void {
     this.#arrivals.sort((a, b) => a.dueAtMs - b.dueAtMs || a.seq - b.seq)
-    for (const line of [...this.#busy.values()]) this.#releaseByWatermark(line)
-    for (let head = this.#head(); head !== null && head.dueAtMs < this.#nowMs; head = this.#head()) this.#releaseThrough(head.line, head)
+    this.#lastDueMs = this.#arrivals.at(-1)?.dueAtMs ?? -Infinity
+    for (const line of [...this.#lines.values()]) if (line.held.length > 0) this.#releaseByWatermark(line)
+    this.#releaseDue()
   }
 
   /** One that waits is given up; false when it does not wait here. */
   remove(entity: string, rank: Ranked): boolean {
-    const line = this.#busy.get(entity)
+    const line = this.#lines.get(entity)
     const item = line?.held.remove(rank) ?? null
     if (line === undefined || item === null) return false
-    item.gone = true
+    item.isHeld = false
     this.#held--
     this.#restIfEmpty(line)
     return true
+  }
+
+  /** What the entity released last. */
+  lastOf(entity: string): Ranked | null {
+    return this.#lines.get(entity)?.last ?? null
+  }
+
+  /** What entities released last, of those that released something since `stored`. */
+  *changed(): Generator<{ readonly entity: string; readonly last: Ranked }> {
+    for (const { entity, last } of this.#changed) if (last !== null) yield { entity, last }
+  }
+
+  stored(): void {
+    for (const line of this.#changed) line.isChanged = false
+    this.#changed = []
+  }
+
+  #isTimed(occurredAtMs: number | null, receivedAtMs: number): occurredAtMs is number {
+    return occurredAtMs !== null && occurredAtMs <= receivedAtMs + this.#o.skewMs
+  }
+
+  #placeUntimed(item: T, line: Line<T>): void {
+    item.atMs = Math.max(0, line.newestMs)
+    item.tie = UNTIMED_TIE
+  }
+
+  /** By its own time of when the event was received. */
+  #dueOf(receivedAtMs: number): number {
+    const sinceMs = this.#seenMs === null ? 0 : Math.max(0, this.#seenMs - receivedAtMs)
+    this.#lastDueMs = Math.max(this.#lastDueMs, this.#nowMs - sinceMs + this.#o.windowMs)
+    return this.#lastDueMs
   }
 
   #tick(atMs: number): void {
@@ -151,15 +218,16 @@ export class OrderWindow {
     } else if (atMs < seenMs - STEP_BACK_MS) this.#seenMs = atMs
   }
 
-  #hold(item: Held): void {
-    item.line.held.insert(item)
+  #hold(item: T, line: Line<T>): void {
+    line.held.insert(item)
+    item.isHeld = true
     this.#arrivals.push(item)
     this.#held++
   }
 
-  #head(): Held | null {
+  #head(): T | null {
     for (let item = this.#arrivals[this.#next]; item !== undefined; item = this.#arrivals[++this.#next]) {
-      if (!item.gone) break
+      if (item.isHeld) break
     }
     if (this.#next > 1024 && this.#next * 2 > this.#arrivals.length) {
       this.#arrivals = this.#arrivals.slice(this.#next)
@@ -168,48 +236,80 @@ export class OrderWindow {
     return this.#arrivals[this.#next] ?? null
   }
 
-  #releaseByWatermark(line: Line): void {
+  #releaseDue(): void {
+    for (let head = this.#head(); head !== null && head.dueAtMs < this.#nowMs; head = this.#head())
+      this.#releaseThrough(this.#lineOf(head.entity), head)
+  }
+
+  #releaseByWatermark(line: Line<T>): void {
     const throughMs = line.newestMs - this.#o.windowMs
     for (let first = line.held.first; first !== null && first.atMs < throughMs; first = line.held.first) this.#release(line, first)
     this.#restIfEmpty(line)
   }
 
-  #releaseThrough(line: Line, item: Held): void {
-    while (!item.gone && line.held.first !== null) this.#release(line, line.held.first)
+  #releaseThrough(line: Line<T>, item: T): void {
+    while (item.isHeld && line.held.first !== null) this.#release(line, line.held.first)
     this.#restIfEmpty(line)
   }
 
-  #release(line: Line, item: Held): void {
+  #release(line: Line<T>, item: T): void {
     line.held.shift()
-    item.gone = true
+    item.isHeld = false
     this.#held--
-    const released: Ranked = { seq: item.seq, atMs: item.atMs, tie: item.tie }
-    const lastBefore = line.last
     // What has no time of its own makes nobody late.
-    if (item.tie !== UNTIMED_TIE) line.last = released
-    this.#o.release(line.entity, released, lastBefore)
+    if (item.tie !== UNTIMED_TIE) {
+      line.last = { seq: item.seq, atMs: item.atMs, tie: item.tie }
+      if (!line.isChanged) this.#changed.push(line)
+      line.isChanged = true
+    }
+    this.#o.release(item)
   }
 
-  #lineOf(entity: string): Line {
-    const busy = this.#busy.get(entity)
-    if (busy !== undefined) return busy
-    const line = this.#idle.get(entity) ?? { entity, newestMs: -Infinity, last: null, held: new RankedQueue<Held>() }
-    this.#idle.delete(entity)
-    this.#busy.set(entity, line)
+  #lineOf(entity: string): Line<T> {
+    let line = this.#lines.get(entity)
+    if (line === undefined) {
+      line = {
+        entity,
+        newestMs: -Infinity,
+        last: null,
+        isChanged: false,
+        held: new RankedQueue<T>(),
+        isIdle: false,
+        before: null,
+        after: null,
+      }
+      this.#lines.set(entity, line)
+    } else if (line.isIdle) this.#wake(line)
     return line
   }
 
-  #restIfEmpty(line: Line): void {
-    if (line.held.length > 0) return
-    this.#busy.delete(line.entity)
-    if (line.last === null) return
-    this.#idle.delete(line.entity)
-    this.#idle.set(line.entity, line)
-    if (this.#idle.size <= this.#o.maxIdle) return
-    for (const oldest of this.#idle.values()) {
-      this.#idle.delete(oldest.entity)
-      if (oldest.last !== null) this.#o.forget(oldest.last)
-      break
+  #restIfEmpty(line: Line<T>): void {
+    if (line.held.length > 0 || line.isIdle) return
+    if (line.last === null) {
+      this.#lines.delete(line.entity)
+      return
     }
+    line.isIdle = true
+    line.before = this.#lastIdle
+    if (this.#lastIdle === null) this.#firstIdle = line
+    else this.#lastIdle.after = line
+    this.#lastIdle = line
+    this.#idle++
+    const oldest = this.#firstIdle
+    if (this.#idle <= this.#o.maxIdle || oldest === null) return
+    this.#wake(oldest)
+    this.#lines.delete(oldest.entity)
+  }
+
+  /** No longer idle. */
+  #wake(line: Line<T>): void {
+    if (line.before === null) this.#firstIdle = line.after
+    else line.before.after = line.after
+    if (line.after === null) this.#lastIdle = line.before
+    else line.after.before = line.before
+    line.before = null
+    line.after = null
+    line.isIdle = false
+    this.#idle--
   }
 }

@@ -1,7 +1,7 @@
-import type { Event, Mark } from '../event/event.ts'
+import type { Event } from '../event/event.ts'
 
-/** Something worth telling about an event that goes on: counted by reason and key, in its history, and its mark is delivered. */
-export type Note = { readonly reason: string; readonly key: string | null; readonly mark: Mark | null }
+/** Something worth telling about an event that goes on: counted by reason and key, and in its history. */
+export type Note = { readonly reason: string; readonly key: string | null }
 
 /**
  * What became of one event at a stage. A closed union: every stage answers one Outcome per event, aligned by

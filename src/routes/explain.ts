@@ -12,6 +12,7 @@ import { whyNotChanges } from '../pipeline/match.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
 import type { Happening, Ledger } from './ledger.ts'
 import type { Route } from './route.ts'
+import { type Stretch, isWithin } from './seq-set.ts'
 
 /** How an event ended, or where it is. */
 export const ROUTE_OUTCOMES = [
@@ -94,7 +95,7 @@ export function explainOnRoute(
     return { ...base, outcome: 'waiting', reason: code, stages: [{ stage: 'match', outcome: 'hold', reason: message, derived: false }] }
   }
   if (unmatched !== null) return { ...base, outcome: 'not_matched', reason: unmatched, stages }
-  const held = route?.where(seq) === 'in_flight' ? null : heldOn(ledger, name, seq)
+  const held = route?.where(seq) === 'in_flight' ? null : (route?.waitsInOrder(seq) ?? heldOn(ledger, name, seq))
 
   const limit = noteOf('limit', definition.limit === true, history, held)
   if (limit !== null) stages.push(limit)
@@ -127,7 +128,7 @@ export function explainOnRoute(
   return { ...base, outcome, reason, stages }
 }
 
-type HeldAt = { readonly stage: string; readonly reason: string }
+export type HeldAt = { readonly stage: string; readonly reason: string }
 
 function heldOn(ledger: Ledger, name: string, seq: number): HeldAt | null {
   const row = ledger.get('SELECT stage, reason FROM held WHERE route = ? AND seq = ?', name, seq)
@@ -184,7 +185,7 @@ function compiled(definition: Definition): Compiled {
 export const outcomeOnRoute = (ledger: Ledger, name: string, route: Route | null, seq: number, event: Event): RouteOutcome =>
   explainOnRoute(ledger, name, route, seq, event).outcome
 
-type Progressed = { readonly startedSeq: number; readonly position: number; readonly above: readonly (readonly [number, number])[] }
+type Progressed = { readonly startedSeq: number; readonly position: number; readonly above: readonly Stretch[] }
 
 function stateOf(ledger: Ledger, name: string): Progressed | null {
   const row = ledger.get('SELECT started_seq, position, above FROM routes WHERE name = ?', name)
@@ -192,7 +193,7 @@ function stateOf(ledger: Ledger, name: string): Progressed | null {
   return {
     startedSeq: Number(row['started_seq']),
     position: Number(row['position']),
-    above: JSON.parse(String(row['above'])) as [number, number][],
+    above: JSON.parse(String(row['above'])) as Stretch[],
   }
 }
 
@@ -211,7 +212,7 @@ function deliveryOf(
     return { outcome: ended.what === 'delivered' ? 'delivered' : ended.what === 'dead' ? 'dead' : 'dropped', reason: ended.reason }
   if (route?.where(seq) === 'in_flight')
     return route.holding === null ? { outcome: 'waiting', reason: 'route.in_flight' } : { outcome: 'held', reason: route.holding }
-  const settled = seq < state.position || state.above.some(([from, to]) => seq >= from && seq <= to)
+  const settled = seq < state.position || isWithin(state.above, seq)
   return settled
     ? { outcome: 'delivered', reason: null }
     : { outcome: 'waiting', reason: route === null ? 'route.not_configured' : route.paused ? 'route.paused' : 'route.behind' }

@@ -126,7 +126,7 @@ test('the rows of a long line come in their order, whether they are written or n
     [10, 20, 30, 40, 50],
   )
   held.remove(3)
-  held.store(7)
+  held.put({ ...held.get(7)!, stored: true })
   assert.deepEqual(
     held.storedIn('c', { seq: 2, atMs: 10, tie: 0 }, 2).map(({ atMs }) => atMs),
     [20, 35],

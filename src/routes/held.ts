@@ -8,7 +8,7 @@
 import { compareRanked, type Ranked } from '../order/rank.ts'
 import { DueQueue } from './due-queue.ts'
 import type { Ledger } from './ledger.ts'
-import { rangesOf } from './progress.ts'
+import { rangesOf } from './seq-set.ts'
 
 export type HeldRow = {
   readonly seq: number
@@ -96,12 +96,6 @@ export class Held {
     this.#put.set(row.seq, row)
     if (row.slot !== null) this.#slots.set(row.slot, row.seq)
     if (row.stage !== ORDER) this.#await(row)
-  }
-
-  /** It waits in a line that is too long for memory now. */
-  store(seq: number): void {
-    const row = this.get(seq)
-    if (row !== null && !row.stored) this.#put.set(seq, { ...row, stored: true })
   }
 
   /** Its event is on its way: the row stays, and is not given again. */
@@ -212,9 +206,11 @@ export class Held {
 
   /** What `order` held when the process ended, but for what waits by its rows only. */
   *inOrder(): Generator<HeldRow> {
-    const rows = this.#ledger.db
-      .prepare(`SELECT ${COLUMNS} FROM held WHERE route = ? AND stage = ? AND stored = 0 ORDER BY seq`)
-      .iterate(this.#route, ORDER)
+    const rows = this.#ledger.each(
+      `SELECT ${COLUMNS} FROM held WHERE route = ? AND stage = ? AND stored = 0 ORDER BY seq`,
+      this.#route,
+      ORDER,
+    )
     for (const row of rows) if (!this.#gone.has(Number(row['seq']))) yield rowOf(row)
   }
 

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { frameHead } from '../log/frame.ts'
 import type { LogRecord } from '../log/reader.ts'
 import { someEvents } from '../testing/route-harness.ts'
-import { LOG_ID, MemoryLog, framesOf } from '../testing/route-harness.ts'
-import { Kept } from './kept.ts'
+import { MemoryLog, framesOf } from '../testing/route-harness.ts'
+import { Kept, type Keeping } from './kept.ts'
 import { compacted, recordsOf } from './records.ts'
 
 /** Records of events numbered from `firstSeq`, all in one buffer. */
@@ -19,24 +19,20 @@ function recordsIn(count: number, firstSeq: number): LogRecord[] {
   return records
 }
 
-test('what is kept is given once; above the bound the buffer that came first goes, with all its events', () => {
-  const log = new MemoryLog().reader
-  const [a, b, c] = [recordsIn(3, 1), recordsIn(3, 4), recordsIn(3, 7)]
-  const kept = new Kept(a[0]!.buffer.buffer.byteLength * 2)
-  for (const record of [...a, ...b]) kept.keep(record.seq, { record, event: log.event(record) })
-  assert.equal(kept.take(2)?.event.id, `${LOG_ID}-00000002`)
-  assert.equal(kept.take(2), null)
-  for (const record of c) kept.keep(record.seq, { record, event: log.event(record) })
+test('what is kept is given once; above the bound the buffer that came first goes, with all its records', () => {
+  const [a, b, c] = [1, 4, 7].map((seq) => recordsIn(3, seq).map((record): Keeping => ({ record })))
+  const kept = new Kept(a![0]!.record!.buffer.buffer.byteLength * 2)
+  for (const one of [...a!, ...b!]) kept.keep(one)
+  assert.equal(kept.take(a![1]!)?.seq, 2)
+  assert.equal(kept.take(a![1]!), null)
+  for (const one of c!) kept.keep(one)
   assert.deepEqual(
-    [1, 3, 4, 5, 6, 7].map((seq) => kept.take(seq)?.record.seq ?? null),
-    [null, null, 4, 5, 6, 7],
+    [a![0]!, a![2]!, ...b!, ...c!].map((one) => kept.take(one)?.seq ?? null),
+    [null, null, 4, 5, 6, 7, 8, 9],
   )
-  for (const record of a) kept.keep(record.seq, { record, event: log.event(record) })
-  assert.deepEqual(
-    [8, 9, 1].map((seq) => kept.take(seq)?.record.seq ?? null),
-    [8, 9, 1],
-    'a buffer all of whose events were taken weighs nothing',
-  )
+  const more = recordsIn(3, 10).map((record): Keeping => ({ record }))
+  for (const one of more) kept.keep(one)
+  assert.equal(kept.take(more[0]!)?.seq, 10, 'a buffer all of whose records were taken weighs nothing')
 })
 
 test('few records out of a large buffer get one of their own, with the same bytes; most of one stay', () => {

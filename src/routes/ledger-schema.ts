@@ -70,6 +70,17 @@ const STEPS: readonly string[] = [
   ALTER TABLE routes DROP COLUMN counts;
   `,
   `ALTER TABLE flags ADD COLUMN until_ms INTEGER; ALTER TABLE flag_changes ADD COLUMN until_ms INTEGER;`,
+  // What waits in order has no row at first: how far a route has read; what entities released last is a log of its own.
+  `
+  ALTER TABLE routes ADD COLUMN read_to INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE routes ADD COLUMN order_seen_ms INTEGER;
+  UPDATE routes SET read_to = max(position, coalesce((SELECT max(json_extract(value, '$[1]')) + 1 FROM json_each(above)), 0));
+  CREATE TABLE lasts (id INTEGER PRIMARY KEY, route TEXT NOT NULL, lasts TEXT NOT NULL) STRICT;
+  INSERT INTO lasts (route, lasts) SELECT route, json_group_array(json_array(entity, seq, at_ms, tie) ORDER BY seq) FROM released GROUP BY route;
+  DROP TABLE released;
+  ALTER TABLE lasts RENAME TO released;
+  CREATE INDEX released_by_route ON released (route);
+  `,
 ]
 
 /** Brings the schema up to date; refuses a file written by a newer version. */

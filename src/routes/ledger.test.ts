@@ -11,6 +11,7 @@ const NOTHING: RouteChanges = {
   route: 'crm',
   position: 1,
   above: [],
+  readTo: 1,
   sinkPosition: null,
   counts: {},
   park: [],
@@ -72,6 +73,7 @@ describe('a commit', () => {
       ...NOTHING,
       position: 5,
       above: [[7, 9]],
+      readTo: 12,
       sinkPosition: 'p',
       park: [parked],
       happenings: [happening(7)],
@@ -82,6 +84,7 @@ describe('a commit', () => {
     assert.deepEqual(again.route('crm'), {
       position: 5,
       above: [[7, 9]],
+      readTo: 12,
       sinkPosition: 'p',
       startedSeq: 1,
       counts: { delivered: 4 },
@@ -147,6 +150,7 @@ describe('the file', () => {
     ledger.db.exec(
       'ALTER TABLE revisions DROP COLUMN settled_above; DROP TABLE flags; DROP TABLE flag_changes; DROP TABLE kept; DROP TABLE gaps; ' +
         `DROP TABLE held; DROP TABLE released; DROP TABLE counters; ALTER TABLE pending DROP COLUMN mark; ALTER TABLE routes DROP COLUMN order_at_ms;
+         ALTER TABLE routes DROP COLUMN order_seen_ms; ALTER TABLE routes DROP COLUMN read_to; UPDATE routes SET above = '[[7,9],[12,14]]';
          ALTER TABLE routes ADD COLUMN counts TEXT NOT NULL DEFAULT '{"delivered":7}';
          INSERT INTO pending VALUES ('crm', 5, 'held', 0, 9007199254740991, 'order.predecessor', 'c'), ('crm', 4, 'retry', 1, 99, 'http.500', 'c');` +
         'PRAGMA user_version = 1',
@@ -156,8 +160,8 @@ describe('the file', () => {
     assert.equal(again.revisionAt('crm', 5)?.revision, 'r1')
     const state = again.route('crm')
     assert.deepEqual(
-      [state?.counts, state?.pending.map((p) => [p.seq, p.state, p.mark]), new Held(again, 'crm').get(5)?.key],
-      [{ delivered: 7 }, [[4, 'retry', null]], 'c'],
+      [state?.counts, state?.pending.map((p) => [p.seq, p.state, p.mark]), new Held(again, 'crm').get(5)?.key, state?.readTo],
+      [{ delivered: 7 }, [[4, 'retry', null]], 'c', 15],
     )
     again.close()
   })

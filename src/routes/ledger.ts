@@ -9,7 +9,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { TrunklineError } from '../errors.ts'
 import type { Mark } from '../event/event.ts'
 import { migrate } from './ledger-schema.ts'
-import type { Range } from './progress.ts'
+import { type Stretch, isWithin } from './seq-set.ts'
 
 /** What happened to one event on one route and was not plain success. Appended, never rewritten. */
 export type Happening = {
@@ -62,7 +62,9 @@ export type Counts = Record<string, number>
 export type RouteChanges = {
   readonly route: string
   readonly position: number
-  readonly above: readonly Range[]
+  readonly above: readonly Stretch[]
+  /** Every record before it has been read. */
+  readonly readTo: number
   readonly sinkPosition: string | null
   /** Counters that changed, keyed `outcome|reason|key`: their new totals. */
   readonly counts: Counts
@@ -77,7 +79,8 @@ export type RouteChanges = {
 
 export type RouteState = {
   readonly position: number
-  readonly above: readonly Range[]
+  readonly above: readonly Stretch[]
+  readonly readTo: number
   readonly sinkPosition: string | null
   readonly startedSeq: number
   readonly counts: Counts
@@ -94,13 +97,14 @@ export class Ledger {
 
   /** State of a route, or null when it has never run here. */
   route(name: string): RouteState | null {
-    const row = this.get('SELECT position, above, sink_position, started_seq FROM routes WHERE name = ?', name)
+    const row = this.get('SELECT position, above, read_to, sink_position, started_seq FROM routes WHERE name = ?', name)
     if (row === undefined) return null
     const pending = this.all('SELECT seq, state, attempt, due_at_ms, reason, entity, mark FROM pending WHERE route = ? ORDER BY seq', name)
     const counters = this.all('SELECT name, n FROM counters WHERE route = ?', name)
     return {
       position: Number(row['position']),
-      above: JSON.parse(String(row['above'])) as Range[],
+      above: JSON.parse(String(row['above'])) as Stretch[],
+      readTo: Number(row['read_to']),
       sinkPosition: row['sink_position'] === null ? null : String(row['sink_position']),
       startedSeq: Number(row['started_seq']),
       counts: Object.fromEntries(counters.map((c) => [String(c['name']), Number(c['n'])])),
@@ -140,9 +144,7 @@ export class Ledger {
   seenThroughSeq(): number {
     const row = this.get(`
       SELECT max(seq) AS seq FROM (
-        SELECT position - 1 AS seq FROM routes
-        UNION ALL SELECT json_extract(value, '$[1]') FROM routes, json_each(above)
-        UNION ALL SELECT seq FROM pending UNION ALL SELECT max(seq) FROM held GROUP BY route UNION ALL SELECT seq FROM dead_letters)`)
+        SELECT max(position, read_to) - 1 AS seq FROM routes UNION ALL SELECT seq FROM pending UNION ALL SELECT max(seq) FROM held GROUP BY route UNION ALL SELECT seq FROM dead_letters)`)
     return Number(row?.['seq'] ?? 0)
   }
 
@@ -151,9 +153,10 @@ export class Ledger {
     this.transaction(() => {
       const { route } = changes
       this.run(
-        'UPDATE routes SET position = ?, above = ?, sink_position = ? WHERE name = ?',
+        'UPDATE routes SET position = ?, above = ?, read_to = ?, sink_position = ? WHERE name = ?',
         changes.position,
         JSON.stringify(changes.above),
+        changes.readTo,
         changes.sinkPosition,
         route,
       )
@@ -250,15 +253,10 @@ export class Ledger {
 
   /** The definition of a route in force when it met `seq`. */
   revisionAt(route: string, seq: number): { readonly revision: string; readonly definition: string } | null {
-    const row =
-      this.get(
-        `SELECT revision, definition FROM revisions WHERE route = ? AND from_seq <= ?
-           AND NOT EXISTS (SELECT 1 FROM json_each(settled_above) r WHERE ? BETWEEN r.value ->> 0 AND r.value ->> 1)
-         ORDER BY id DESC LIMIT 1`,
-        route,
-        seq,
-        seq,
-      ) ?? this.get('SELECT revision, definition FROM revisions WHERE route = ? ORDER BY id LIMIT 1', route)
+    const rows = this.all('SELECT revision, definition, from_seq, settled_above FROM revisions WHERE route = ? ORDER BY id DESC', route)
+    const isOf = (row: Record<string, unknown>): boolean =>
+      Number(row['from_seq']) <= seq && !isWithin(JSON.parse(String(row['settled_above'])) as Stretch[], seq)
+    const row = rows.find(isOf) ?? rows.at(-1)
     return row === undefined ? null : { revision: String(row['revision']), definition: String(row['definition']) }
   }
 
@@ -269,7 +267,6 @@ export class Ledger {
       seq,
     )
     this.run('DELETE FROM expired WHERE to_seq < ?', seq)
-    this.run('DELETE FROM released WHERE seq < ?', seq)
   }
 
   transaction(work: () => void): void {
@@ -304,6 +301,10 @@ export class Ledger {
 
   get(sql: string, ...values: SQLInputValue[]): Record<string, unknown> | undefined {
     return this.#prepare(sql).get(...values)
+  }
+
+  each(sql: string, ...values: SQLInputValue[]): NodeJS.Iterator<Record<string, unknown>> {
+    return this.db.prepare(sql).iterate(...values)
   }
 
   all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {

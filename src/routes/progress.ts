@@ -1,25 +1,30 @@
 /**
- * How far a route is: a low watermark below which every record is settled or parked, and what lies above it. One
- * event in backoff is parked (it has a row of its own) and holds neither the watermark nor its neighbours.
+ * How far a route is: a low watermark below which every record is settled or has a row of its own, and what lies above it. One event
+ * in backoff has a row, and holds neither the watermark nor its neighbours.
+ *
+ * What was read and is neither is open: in flight, or waiting in order. After a restart it is read again; that it was read before
+ * (`isAgain`) is known, so that no stage charges for it twice.
  */
-export type Range = readonly [from: number, to: number]
+import { type Range, SeqSet, type Stretch } from './seq-set.ts'
 
 export class Progress {
-  /** Taken and neither settled nor parked, in the order taken. */
-  readonly #inFlight = new Set<number>()
+  /** Settled, or with a row; of before the watermark nothing is known any more. */
+  readonly #done: SeqSet
+  #position: number
   #frontier: number
-  /** Settled before the last stop, above the watermark of that time. */
-  #settledAbove: Range[]
+  #readTo: number
+  #open = 0
 
-  constructor(position: number, settledAbove: readonly Range[] = []) {
+  constructor(position: number, above: readonly Stretch[] = [], readTo: number = position) {
+    this.#done = new SeqSet(above)
+    this.#position = position
     this.#frontier = position
-    this.#settledAbove = settledAbove.filter(([, to]) => to >= position)
+    this.#readTo = Math.max(position, readTo)
   }
 
-  /** Everything below is settled or parked. */
+  /** Everything below is settled or has a row. */
   get position(): number {
-    for (const seq of this.#inFlight) return seq
-    return this.#frontier
+    return this.#position
   }
 
   /** The next record to take. */
@@ -27,72 +32,75 @@ export class Progress {
     return this.#frontier
   }
 
-  get inFlight(): number {
-    return this.#inFlight.size
+  /** Everything below has been read, in this life or in one before. */
+  get readTo(): number {
+    return Math.max(this.#readTo, this.#frontier)
   }
 
-  /** True when a record the frontier reaches was settled before a restart. */
+  /** How many are taken and not done. */
+  get open(): number {
+    return this.#open
+  }
+
+  /** True while the frontier is among records that were read before a restart. */
+  get isCatchingUp(): boolean {
+    return this.#frontier < this.#readTo
+  }
+
+  /** The record was read before a restart, and was open then. */
+  isAgain(seq: number): boolean {
+    return seq < this.#readTo
+  }
+
+  /** The next record that the frontier reaches and that is not done. */
+  get nextOpen(): number {
+    return this.#done.firstMissing(this.#frontier, this.readTo)
+  }
+
   isSettled(seq: number): boolean {
-    return this.#settledAbove.some(([from, to]) => seq >= from && seq <= to)
+    return seq < this.#position || this.#done.has(seq)
   }
 
-  /** What of `from..to` was not settled before a restart, as ranges. */
+  /** What of `from..to` is not done, as ranges. */
   unsettled(from: number, to: number): Range[] {
-    const ranges: Range[] = []
-    let next = from
-    for (const [a, b] of this.#settledAbove) {
-      if (a > to) break
-      if (a > next) ranges.push([next, a - 1])
-      next = Math.max(next, b + 1)
-    }
-    if (next <= to) ranges.push([next, to])
-    return ranges
+    return this.#done.gaps(Math.max(from, this.#position), to)
   }
 
   isTaken(seq: number): boolean {
-    return this.#inFlight.has(seq)
+    return seq < this.#frontier && !this.isSettled(seq)
   }
 
   /** Moves the frontier past `seq` and takes it. */
   take(seq: number): void {
-    this.#inFlight.add(seq)
-    this.skipTo(seq + 1)
+    this.skipTo(seq)
+    this.#frontier = seq + 1
+    this.#open++
   }
 
   /** Moves the frontier over records that need nothing. */
   skipTo(frontier: number): void {
-    if (frontier > this.#frontier) this.#frontier = frontier
-    const first = this.#settledAbove[0]
-    if (first !== undefined && first[1] < this.position) this.#settledAbove = this.#settledAbove.filter(([, to]) => to >= this.position)
+    if (frontier <= this.#frontier) return
+    this.#done.addRange(this.#frontier, frontier - 1)
+    this.#frontier = frontier
+    this.#advance()
   }
 
-  /** The record is settled, or parked with a row of its own. */
+  /** The record is settled, or has a row of its own. */
   done(seq: number): void {
-    this.#inFlight.delete(seq)
+    if (seq < this.#position || !this.#done.add(seq)) return
+    this.#open--
+    if (seq === this.#position) this.#advance()
   }
 
-  /** Settled or parked stretches above the watermark: what a restart must not take again. */
-  above(): Range[] {
-    const ranges: Range[] = []
-    let from = this.position
-    for (const seq of this.#inFlight) {
-      if (seq > from) ranges.push([from, seq - 1])
-      from = seq + 1
-    }
-    if (this.#inFlight.size > 0 && this.#frontier > from) ranges.push([from, this.#frontier - 1])
-    // Ranges of before the restart that the frontier has not reached yet.
-    for (const [a, b] of this.#settledAbove) if (b >= this.#frontier) ranges.push([Math.max(a, this.#frontier), b])
-    return ranges
+  /** What is done above the watermark: what a restart must not take again. */
+  above(): Stretch[] {
+    return this.#done.stretches(this.#position)
   }
-}
 
-/** Numbers as ranges without gaps. */
-export function rangesOf(seqs: readonly number[]): Range[] {
-  const ranges: [number, number][] = []
-  for (const seq of seqs.toSorted((a, b) => a - b)) {
-    const last = ranges.at(-1)
-    if (last !== undefined && last[1] === seq - 1) last[1] = seq
-    else ranges.push([seq, seq])
+  #advance(): void {
+    const position = this.#done.firstMissing(this.#position, this.#frontier)
+    if (position === this.#position) return
+    this.#position = position
+    this.#done.forgetBefore(position)
   }
-  return ranges
 }

@@ -15,6 +15,7 @@ import type { Sink } from '../sinks/sink.ts'
 import { Alarm } from './alarm.ts'
 import { Between } from './between.ts'
 import { Breaker } from './breaker.ts'
+import type { HeldAt } from './explain.ts'
 import { Held } from './held.ts'
 import { hold } from './holding.ts'
 import type { Ledger, Pending } from './ledger.ts'
@@ -84,11 +85,11 @@ export class Route {
     this.#spoken = new Spoken(this.name, options.warn)
     const state = options.ledger.route(this.name)
     const position = Math.max(state?.position ?? options.log.nextSeq, options.log.firstSeq)
-    this.#progress = new Progress(position, state?.above ?? [])
+    this.#progress = new Progress(position, state?.above ?? [], Math.min(state?.readTo ?? 0, options.log.nextSeq))
     const { ledger } = options
     const { order } = options.config
     this.#held = new Held(ledger, this.name)
-    this.#ordering = new Ordering({ order, route: this.name, ledger, held: this.#held })
+    this.#ordering = new Ordering({ order, route: this.name, ledger, held: this.#held, progress: this.#progress })
     this.#settlement = new Settlement({
       route: this.name,
       ledger,
@@ -135,7 +136,6 @@ export class Route {
   async start(): Promise<void> {
     await this.#o.sink.open(this.#o.ledger.route(this.name)?.sinkPosition ?? null)
     this.#settlement.sinkReached()
-    this.#ordering.wakeResting(this.#progress.frontier)
     // Where the sink stands is on record before its first delivery: a crash in the very first batch must find it.
     await this.#settlement.commit()
     this.#loop = this.#run()
@@ -168,10 +168,10 @@ export class Route {
   status(): RouteStatus {
     return {
       position: this.#progress.position,
-      lag: Math.max(0, this.#o.log.nextSeq - this.#progress.position),
+      lag: Math.max(0, this.#o.log.nextSeq - this.#progress.frontier) + this.#progress.open - this.#ordering.rowless,
       inFlight: this.#running,
       retrying: this.#parked.size,
-      held: this.#held.size,
+      held: this.#held.size + this.#ordering.rowless,
       breaker: this.#breaker.state(this.#o.clock.nowMs()),
       paused: this.#paused,
       blocked: this.blocked,
@@ -184,9 +184,15 @@ export class Route {
   /** State of one record here, as far as memory knows it. */
   where(seq: number): 'parked' | 'in_flight' | 'ahead' | 'done' {
     if (this.#parked.isReattempted(seq) || this.#held.isTaken(seq)) return 'in_flight'
-    if (this.#parked.has(seq) || this.#held.has(seq)) return 'parked'
+    if (this.#parked.has(seq) || this.#ordering.reasonOf(seq) !== null || this.#held.has(seq)) return 'parked'
     if (seq >= this.#progress.frontier) return this.#progress.isSettled(seq) ? 'done' : 'ahead'
     return this.#progress.isTaken(seq) ? 'in_flight' : 'done'
+  }
+
+  /** Why a record waits in order that has no row in the ledger; null when it does not. */
+  waitsInOrder(seq: number): HeldAt | null {
+    const reason = this.#ordering.reasonOf(seq)
+    return reason === null ? null : { stage: 'order', reason }
   }
 
   /** Takes dead letters back into delivery; the ledger rows are written already. */

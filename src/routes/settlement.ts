@@ -12,7 +12,8 @@ import { frameHead } from '../log/frame.ts'
 import type { Held, HeldRow } from './held.ts'
 import type { Counts, DeadLetterRow, Happening, Ledger, Pending, RouteChanges } from './ledger.ts'
 import type { Ordering } from './ordering.ts'
-import type { Progress, Range } from './progress.ts'
+import type { Progress } from './progress.ts'
+import type { Range } from './seq-set.ts'
 import { Latency } from './latency.ts'
 import type { Job } from './supply.ts'
 
@@ -229,6 +230,7 @@ export class Settlement {
       route,
       position: progress.position,
       above: progress.above(),
+      readTo: progress.readTo,
       sinkPosition: this.#sinkPosition,
       counts: Object.fromEntries([...this.#changed].map((name) => [name, this.counts[name] ?? 0])),
       park: [...this.#park.values()],

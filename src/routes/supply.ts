@@ -11,12 +11,12 @@ import { type Note, type Outcome, type Stage, dead, drop } from '../pipeline/out
 import { type Verdict, resumeStages, runStages } from '../pipeline/pipeline.ts'
 import type { Held, HeldRow } from './held.ts'
 import { goInSlot } from './holding.ts'
-import { Kept } from './kept.ts'
 import type { Pending } from './ledger.ts'
-import type { Ordering } from './ordering.ts'
+import { LATE, type Ordering } from './ordering.ts'
 import type { Parked } from './parked.ts'
-import { type Progress, rangesOf } from './progress.ts'
+import type { Progress } from './progress.ts'
 import { compacted, recordsOf } from './records.ts'
+import { rangesOf } from './seq-set.ts'
 import type { Settlement } from './settlement.ts'
 
 export type SupplyOptions = {
@@ -46,7 +46,7 @@ export type Job = {
   readonly attempt: number
   readonly origin: 'live' | 'redrive'
   readonly entity: string | null
-  /** What a stage had to say of it, until it is told. */
+  /** What a stage had to say of it, until it is told: of one that has a row that is when the row goes. */
   readonly note: Note | null
   /** What it is delivered with beside its own marks, when it comes back for another attempt. */
   readonly mark: Mark | null
@@ -59,11 +59,9 @@ const READ_BYTES = 2 * 1024 * 1024
 const HELD_BATCH = 256
 /** A clock that is back by less was only read in another order. */
 const STEP_BACK_MS = 10_000
-const LATE: Note = { reason: 'order.late', key: null, mark: 'order.late' }
 
 export class Supply {
   readonly #o: SupplyOptions
-  readonly #kept = new Kept()
   #fresh: Job[] = []
   #heldLast = false
   /** Records are being read: what is parked and where the frontier stands must not be changed by others. */
@@ -83,6 +81,7 @@ export class Supply {
   async next(ask: { readonly limit: number; readonly first: 'due' | 'fresh' }): Promise<Job[] | null> {
     this.#reading = true
     try {
+      if (!this.#o.progress.isCatchingUp) this.#o.ordering.restored()
       if (ask.first === 'due') return (await this.#dueJobs(ask.limit)) ?? (await this.#freshJobs(ask.limit))
       return (await this.#freshJobs(ask.limit)) ?? (await this.#dueJobs(ask.limit))
     } finally {
@@ -153,33 +152,44 @@ export class Supply {
 
   async #readOn(): Promise<boolean> {
     this.#heldLast = false
-    // Those that rest wait for what only reading on can show.
-    if (this.#o.parked.live >= MAX_PARKED && !this.#o.ordering.hasResting) return false
+    if (this.#o.parked.live >= MAX_PARKED && !this.#o.progress.isCatchingUp) return false
     return this.#readFresh()
   }
 
   async #readFresh(): Promise<boolean> {
-    const { log, shaping, progress, settlement, ordering } = this.#o
+    const { log, shaping, progress, settlement, ordering, parked } = this.#o
+    const began = progress.frontier
+    progress.skipTo(progress.nextOpen)
     const from = progress.frontier
     const { records, nextSeq, damaged } = await log.read(from, READ_BYTES)
-    if (nextSeq === from) return false
-    const unsettled = records.filter((r) => !progress.isSettled(r.seq) && !this.#o.parked.has(r.seq))
+    if (nextSeq === began) return false
+    const unsettled = records.filter((r) => !progress.isSettled(r.seq) && !parked.has(r.seq))
     const wanted = ordering.isOn ? compacted(unsettled) : unsettled
     const events = wanted.map((r) => log.event(r))
-    const verdicts = await runStages(shaping, events, this.#o.signal)
+    // What a stage has admitted before a restart it is not asked to admit again.
+    const asked = progress.isCatchingUp
+      ? events.map((event, i) => (progress.isAgain(wanted[i]!.seq) ? { ...event, redelivered: true } : event))
+      : events
+    const verdicts = await runStages(shaping, asked, this.#o.signal)
     // Counted together with the step over them, or a crash between the two would count them again.
     const lost = damaged.filter((seq) => !progress.isSettled(seq)).length
     if (lost > 0) settlement.damaged(lost)
     const now = this.#o.clock.nowMs()
     for (const [i, record] of wanted.entries()) {
-      const event = events[i] as Event
-      const job: Job = { seq: record.seq, event, record, attempt: 0, origin: 'live', entity: null, note: null, mark: null }
-      ordering.advance(record.receivedAtMs)
+      const again = progress.isAgain(record.seq)
+      const verdict = verdicts[i]!
+      const job = firstOf(record, events[i]!, null)
+      if (!again) {
+        ordering.restored()
+        ordering.advance(record.receivedAtMs)
+        if (verdict.note !== undefined && verdict.outcome.type === 'keep') settlement.noted(job, verdict.note, now)
+      }
       progress.take(record.seq)
-      this.#proceed(job, verdicts[i] as Verdict, now)
+      this.#proceed(job, verdict, now, again)
     }
     progress.skipTo(nextSeq)
-    ordering.wakeResting(progress.frontier)
+    if (!progress.isCatchingUp) ordering.restored()
+    ordering.age(progress.frontier)
     const forced = ordering.takeForced()
     if (forced > 0) settlement.windowFull(forced)
     settlement.commitSoon()
@@ -192,31 +202,35 @@ export class Supply {
     this.#heldLast = true
     const now = this.#o.clock.nowMs()
     this.#watchClock(now)
+    // Who is ahead of them may be among what has not been read again.
+    if (progress.isCatchingUp) return false
     if (progress.frontier >= log.nextSeq) ordering.advance(now)
     const ready = ordering.takeReady(HELD_BATCH)
+    const late = ordering.takeLate(HELD_BATCH)
     const rows = held.due(now, HELD_BATCH)
-    if (ready.length === 0 && rows.length === 0) return false
-    const missing = ready.filter(({ seq, entity }) => {
-      const kept = this.#kept.take(seq)
-      if (kept !== null) this.#fresh.push({ seq, ...kept, attempt: 0, origin: 'live', entity, note: null, mark: null })
-      return kept === null
-    })
-    let records: ReadonlyMap<number, LogRecord>
+    if (ready.length === 0 && late.length === 0 && rows.length === 0) return false
+    const records = new Map<number, LogRecord>()
+    for (const item of ready) {
+      const record = ordering.recordOf(item)
+      if (record !== null) records.set(item.seq, record)
+    }
+    const missing = [...ready, ...rows].map(({ seq }) => seq).filter((seq) => !records.has(seq))
     try {
-      records = await recordsOf(
-        log,
-        [...missing, ...rows].map(({ seq }) => seq),
-      )
+      for (const [seq, record] of await recordsOf(log, [...missing, ...late])) records.set(seq, record)
     } catch (error) {
       for (const row of rows) held.putBack(row)
-      for (const { seq } of missing) held.release(seq)
-      ordering.putBack(missing)
+      ordering.putBack(ready, late)
       throw error
     }
-    for (const { seq, entity } of missing) {
+    for (const { seq, entity } of ready) {
       const record = records.get(seq)
       if (record === undefined) this.#lostHeld(seq, entity)
-      else this.#fresh.push({ seq, event: log.event(record), record, attempt: 0, origin: 'live', entity, note: null, mark: null })
+      else this.#fresh.push(firstOf(record, log.event(record), entity))
+    }
+    for (const seq of late) {
+      const record = records.get(seq)
+      if (record === undefined) this.#lostHeld(seq, null)
+      else this.#fresh.push(lateOf(firstOf(record, log.event(record), null)))
     }
     for (const [stage, due] of Map.groupBy(rows, (row) => row.stage)) {
       const there: { row: HeldRow; record: LogRecord; event: Event }[] = []
@@ -227,12 +241,10 @@ export class Supply {
       }
       const resumed = there.map(({ row, event }) => ({ event, reason: row.reason, dueAtMs: row.dueAtMs, key: row.key, slot: row.slot }))
       const verdicts = await resumeStages(shaping, stage, resumed, this.#o.signal)
-      for (const [i, { row, record, event }] of there.entries())
-        this.#proceed(
-          { seq: row.seq, event, record, attempt: 0, origin: 'live', entity: null, note: null, mark: null },
-          verdicts[i] as Verdict,
-          now,
-        )
+      for (const [i, { record, event }] of there.entries()) {
+        const verdict = verdicts[i]!
+        this.#proceed({ ...firstOf(record, event, null), note: verdict.note ?? null }, verdict, now, false)
+      }
     }
     settlement.commitSoon()
     return true
@@ -246,28 +258,52 @@ export class Supply {
   }
 
   /** What the shaping stages said of an event that was read or taken up. */
-  #proceed(job: Job, { stage, outcome, note, slot }: Verdict, now: number): void {
+  #proceed(job: Job, { stage, outcome, slot }: Verdict, now: number, again: boolean): void {
     if (outcome.type === 'keep' && slot !== undefined && !goInSlot(this.#o, job, slot, 'limit', now)) return
-    if (outcome.type === 'keep') this.#enter(note === undefined ? job : { ...job, note, mark: note.mark }, now)
+    if (outcome.type === 'keep') this.#enter(job, now, again)
     else if (outcome.type === 'drop') {
       this.#o.settlement.dropped(job, outcome, stage, now)
       this.#o.parked.finish(job)
     } else this.#o.settle(job, outcome, stage)
   }
 
-  #enter(job: Job, now: number): void {
-    const { ordering, settlement, progress, parked, config } = this.#o
-    const entered = ordering.enter(job.event, job.seq)
-    if (entered.type === 'goes') this.#fresh.push({ ...job, entity: entered.entity })
-    else if (entered.type === 'waits') {
-      if (job.note !== null) settlement.noted(job, job.note, now)
-      this.#kept.keep(job.seq, { event: job.event, record: job.record })
-      progress.done(job.seq)
-    } else if (config.order?.late === 'drop') {
-      settlement.dropped(job, drop('order.late'), 'order', now)
-      parked.finish(job)
-    } else if (config.order?.late === 'deadletter') this.#o.settle(job, dead('order.late'), 'order')
-    else this.#fresh.push({ ...job, note: LATE, mark: LATE.mark, event: { ...job.event, marks: [...job.event.marks, 'order.late'] } })
+  #enter(job: Job, now: number, again: boolean): void {
+    const { ordering, settlement, config } = this.#o
+    const { seq, event, record } = job
+    const entered = ordering.enter(seq, { event, record, again })
+    if (entered.type === 'goes') {
+      this.#fresh.push({ ...job, entity: entered.entity })
+      return
+    }
+    if (job.note !== null) settlement.noted(job, job.note, now)
+    if (entered.type === 'waits') return
+    if (config.order?.late === 'drop') {
+      settlement.dropped(job, drop(LATE), 'order', now)
+      this.#o.parked.finish(job)
+    } else if (config.order?.late === 'deadletter') this.#o.settle({ ...job, note: null }, dead(LATE), 'order')
+    else {
+      settlement.noted(job, { reason: LATE, key: null }, now)
+      this.#holdLate(job, entered.entity)
+      this.#fresh.push(lateOf(job))
+    }
+  }
+
+  /** Once more it would look as if it were in time: that it is late is in its row as long as it is on its way. */
+  #holdLate({ seq }: Job, entity: string): void {
+    const { held, progress } = this.#o
+    held.put({
+      seq,
+      stage: 'order',
+      reason: LATE,
+      key: entity,
+      dueAtMs: Number.MAX_SAFE_INTEGER,
+      atMs: seq,
+      tie: 0,
+      slot: null,
+      stored: false,
+    })
+    held.take(seq)
+    progress.done(seq)
   }
 
   /** A parked record that cannot be read any more: damaged on disk. Said, counted, and the way made free. */
@@ -300,9 +336,12 @@ export class Supply {
     for (const row of held.before(below)) {
       if (held.isTaken(row.seq)) continue
       gone.push(row.seq)
-      this.#kept.take(row.seq)
       if (row.stage === 'order') ordering.remove(row)
       held.remove(row.seq)
+    }
+    for (const seq of ordering.expireBefore(below)) {
+      gone.push(seq)
+      progress.done(seq)
     }
     for (const pending of parked.all()) {
       if (pending.seq >= below || pending.state === 'redrive') continue
@@ -333,3 +372,16 @@ export class Supply {
     return { ...event, marks, redelivered: pending.attempt > 0 || pending.state === 'redrive' }
   }
 }
+
+const firstOf = (record: LogRecord, event: Event, entity: string | null): Job => ({
+  seq: record.seq,
+  event,
+  record,
+  attempt: 0,
+  origin: 'live',
+  entity,
+  note: null,
+  mark: null,
+})
+
+const lateOf = (job: Job): Job => ({ ...job, note: null, mark: LATE, event: { ...job.event, marks: [...job.event.marks, LATE] } })

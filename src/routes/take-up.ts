@@ -1,7 +1,8 @@
 import type { Held } from './held.ts'
 import type { Pending, RouteState } from './ledger.ts'
 import type { Parked } from './parked.ts'
-import { Progress, type Range, rangesOf } from './progress.ts'
+import { Progress } from './progress.ts'
+import { type Range, rangesOf } from './seq-set.ts'
 import type { Settlement } from './settlement.ts'
 
 export type TakeUpRooms = {
