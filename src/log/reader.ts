@@ -102,7 +102,7 @@ export class LogReader {
   /** The record, or null when it is not in the log (any more) or damaged. */
   async record(seq: number): Promise<LogRecord | null> {
     if (seq < this.firstSeq || seq >= this.#nextSeq) return null
-    const { records } = await this.read(seq, FRAME_HEADER_BYTES * 64)
+    const { records } = this.#fromRecent(seq, 1) ?? (await this.read(seq, FRAME_HEADER_BYTES * 64))
     return records.find((r) => r.seq === seq) ?? null
   }
 
@@ -138,10 +138,12 @@ export class LogReader {
     for (; low < groups.length && (records.length === 0 || bytes < maxBytes); low++) {
       const group = groups[low]!
       if (group.firstSeq > nextSeq) break
-      const from = nextSeq - group.firstSeq
-      for (let i = from; i < group.records.length; i++) records.push(group.records[i]!)
-      bytes += group.bytes
-      nextSeq = group.lastSeq + 1
+      for (let i = nextSeq - group.firstSeq; i < group.records.length && (records.length === 0 || bytes < maxBytes); i++) {
+        const record = group.records[i]!
+        records.push(record)
+        bytes += frameHead(record.buffer, record.at).length
+        nextSeq = record.seq + 1
+      }
     }
     return { records, nextSeq, damaged: [] }
   }

@@ -31,8 +31,9 @@ export class Parked {
     this.#o = options
   }
 
+  /** How many there are, those that are being attempted again included until they are settled. */
   get size(): number {
-    return this.#rows.size
+    return this.#rows.size + this.#reattempted.size
   }
 
   /** Those that bound how far the route reads ahead: not what a person asked for. */

@@ -55,6 +55,25 @@ describe('a sink that is down', () => {
   })
 })
 
+test('an event is never out of sight between its wait and its next attempt', async () => {
+  const at = world()
+  at.log.append(someEvents(1))
+  const config = { retry: { maxAttempts: 9, baseMs: 1_000, maxMs: 1_000 } }
+  const first = new Life(at)
+  await first.route(new ScriptedSink({ deliver: (events) => events.map(() => FAIL) }), config)
+  await at.clock.advance(1)
+  first.crash()
+  await at.clock.advance(60_000)
+  const second = new Life(at)
+  const route = await second.route(new ScriptedSink({}), config)
+  for (let microtasks = 0; route.status().counts['delivered'] !== 1; microtasks++) {
+    const { retrying, inFlight } = route.status()
+    assert.ok(retrying + inFlight > 0, `after ${microtasks} it is nowhere`)
+    await (microtasks < 200 ? Promise.resolve() : turns(1))
+  }
+  second.crash()
+})
+
 test('an event past its attempts is dead with every attempt on record, and its neighbours are delivered', async () => {
   const at = world()
   at.log.append(someEvents(5))
