@@ -4,6 +4,7 @@ import { TrunklineError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { Clock } from '../pipeline/clock.ts'
 import type { Ledger } from '../routes/ledger.ts'
+import { Progress } from '../routes/progress.ts'
 import type { Route } from '../routes/route.ts'
 
 /** Says what opening the log cut or skipped. */
@@ -33,8 +34,9 @@ export function warnOfLeftRoutes(
     const state = routes.has(name) ? null : ledger.route(name)
     if (state === null) continue
     const { nextSeq, firstSeq } = log.events
-    const held = Number(ledger.get('SELECT count(*) AS n FROM held WHERE route = ? AND seq < ?', name, state.position)?.['n'] ?? 0)
-    const unsettled = Math.max(0, nextSeq - Math.max(state.position, firstSeq)) + state.pending.length + held
+    const held = Number(ledger.get('SELECT count(*) AS n FROM held WHERE route = ?', name)?.['n'] ?? 0)
+    const open = new Progress(state.position, state.above).unsettled(firstSeq, nextSeq - 1)
+    const unsettled = open.reduce((sum, [from, to]) => sum + to - from + 1, 0) + state.pending.length + held
     const letters = dead.get(name) ?? 0
     if (unsettled + letters > 0)
       logger.warn(
