@@ -15,7 +15,7 @@
  * Every event makes its way through here, so nothing is allocated for one but its item, and entities stay in one map: what was deleted
  * from maps that are written to all the time keeps what it held alive until the next large collection.
  */
-import { RankedQueue, UNTIMED_TIE, isOlder, type Ranked } from './rank.ts'
+import { RankedQueue, UNTIMED_TIE, compareRanked, isOlder, type Ranked } from './rank.ts'
 
 export type WindowOptions<T extends Held> = {
   readonly windowMs: number
@@ -161,7 +161,11 @@ export class OrderWindow<T extends Held> {
   restored(): void {
     this.#arrivals.sort((a, b) => a.dueAtMs - b.dueAtMs || a.seq - b.seq)
     this.#lastDueMs = this.#arrivals.at(-1)?.dueAtMs ?? -Infinity
-    for (const line of [...this.#lines.values()]) if (line.held.length > 0) this.#releaseByWatermark(line)
+    for (const line of [...this.#lines.values()]) {
+      if (line.held.length === 0) continue
+      this.#releaseThroughLast(line)
+      this.#releaseByWatermark(line)
+    }
     this.#releaseDue()
   }
 
@@ -239,6 +243,14 @@ export class OrderWindow<T extends Held> {
   #releaseDue(): void {
     for (let head = this.#head(); head !== null && head.dueAtMs < this.#nowMs; head = this.#head())
       this.#releaseThrough(this.#lineOf(head.entity), head)
+  }
+
+  /** What was released before a restart, for whatever reason, is not held again: it was older than what was released last. */
+  #releaseThroughLast(line: Line<T>): void {
+    const { last } = line
+    for (let first = line.held.first; last !== null && first !== null && compareRanked(first, last) <= 0; first = line.held.first)
+      this.#release(line, first)
+    line.last = last ?? line.last
   }
 
   #releaseByWatermark(line: Line<T>): void {

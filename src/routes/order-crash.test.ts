@@ -199,3 +199,33 @@ test('what waits without a row is given up with the backlog, and its successors 
   assert.deepEqual([life.ledger.route('crm')?.position, route.status().held], [5, 0])
   life.crash()
 })
+
+test('what a due event took along stays in its place over a crash, also in a line too long for memory', async () => {
+  const at = world()
+  const first = new Life(at)
+  const down = new ScriptedSink({ deliver: (events) => events.map(() => retry('http.503')) })
+  const often = { maxAttempts: 50, baseMs: 20, maxMs: 100 }
+  const route = await first.route(down, { order: WINDOW, retry: often })
+  arrive(at, [0])
+  route.wake()
+  await at.clock.advance(500)
+  arrive(
+    at,
+    Array.from({ length: 60 }, (_, i) => 900 - i),
+  )
+  route.wake()
+  // Now the first is due, and everything that happened before it goes with it; those that came later are not due yet.
+  await at.clock.advance(550)
+  first.crash()
+  await at.clock.advance(1)
+  const second = new Life(at)
+  const sink = new ScriptedSink({})
+  await second.route(sink, { order: WINDOW, retry: often })
+  await at.clock.until('all', () => sink.delivered.length === 61)
+  const times = sink.delivered.map((event) => event.occurredAtMs ?? 0)
+  assert.deepEqual(
+    times,
+    times.toSorted((a, b) => a - b),
+  )
+  second.crash()
+})
