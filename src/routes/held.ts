@@ -86,8 +86,9 @@ export class Held {
     return row === undefined ? null : rowOf(row)
   }
 
-  put(row: HeldRow): void {
-    const known = this.#taken.delete(row.seq) || this.#put.has(row.seq)
+  /** `isThere`: the event waits by a row already, which this one replaces. */
+  put(row: HeldRow, isThere = false): void {
+    const known = this.#taken.delete(row.seq) || this.#put.has(row.seq) || isThere
     if (!known) {
       this.#size++
       // A row that went in this commit and comes back is in the file still.

@@ -220,12 +220,36 @@ test('what a due event took along stays in its place over a crash, also in a lin
   await at.clock.advance(1)
   const second = new Life(at)
   const sink = new ScriptedSink({})
-  await second.route(sink, { order: WINDOW, retry: often })
+  const again = await second.route(sink, { order: WINDOW, retry: often })
   await at.clock.until('all', () => sink.delivered.length === 61)
+  await at.clock.until('nothing held any more', () => again.status().held === 0 && rows(second) === 0)
   const times = sink.delivered.map((event) => event.occurredAtMs ?? 0)
   assert.deepEqual(
     times,
     times.toSorted((a, b) => a - b),
   )
   second.crash()
+})
+
+test('an event that waits by a row and then in a line too long for memory has one row, and none when it has gone', async () => {
+  const at = world()
+  const life = new Life(at)
+  let down = true
+  const sink = new ScriptedSink({ deliver: (events) => events.map(() => (down ? retry('http.503') : KEEP)) })
+  const route = await life.route(sink, { order: WINDOW, retry: { maxAttempts: 50, baseMs: 20, maxMs: 100 } })
+  arrive(at, [0])
+  // Without a time of their own they have a row from the beginning.
+  arrive(
+    at,
+    Array.from({ length: 60 }, () => null),
+  )
+  route.wake()
+  await at.clock.advance(3_000)
+  // The first is in retry, not held.
+  assert.deepEqual([route.status().held, rows(life)], [60, 60])
+  down = false
+  await at.clock.until('all', () => sink.delivered.length === 61)
+  await at.clock.until('committed', () => rows(life) === 0)
+  assert.equal(route.status().held, 0)
+  life.crash()
 })

@@ -286,7 +286,7 @@ export class Ordering {
   /** It waits by a row from now on. `stored`: in a line too long for memory. */
   #write(item: Waiting, stored: boolean): void {
     const { seq, entity, atMs, tie, dueAtMs } = item
-    this.#o.held.put({ seq, stage: 'order', reason: this.#reason, key: entity, dueAtMs, atMs, tie, slot: null, stored })
+    this.#o.held.put({ seq, stage: 'order', reason: this.#reason, key: entity, dueAtMs, atMs, tie, slot: null, stored }, item.hasRow)
     item.hasRow = true
     this.#rowless.delete(seq)
     if (stored) this.#kept.take(item)
