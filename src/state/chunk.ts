@@ -1,6 +1,6 @@
 /** An entity as text, and the facts of several entities as text. Bounded as the facts are; what is no such text is null. */
 import { aboutOf, type EntityKind, type Fact } from './fact.ts'
-import { factsIn, writtenOf } from './fact-text.ts'
+import { factsIn, FactWriter } from './fact-text.ts'
 
 /** What is kept of an entity. */
 export type Kept = {
@@ -14,7 +14,9 @@ export type Kept = {
 
 /** The entity as one line of JSON. */
 export function toChunk({ kind, id, facts, gaveUp, frozen }: Kept): string {
-  const text = JSON.stringify({ v: VERSION, kind, id, ...(gaveUp ? { gaveUp } : {}), ...writtenOf(facts) })
+  const writer = new FactWriter()
+  for (const fact of facts) writer.add(fact)
+  const text = JSON.stringify({ v: VERSION, kind, id, ...(gaveUp ? { gaveUp } : {}), ...writer.written() })
   return frozen ? asFrozen(text) : text
 }
 
@@ -35,8 +37,8 @@ export function fromChunk(text: string): Kept | null {
 }
 
 /** Facts of whatever entities as one line of JSON. */
-export function toText(facts: readonly Fact[]): string {
-  return JSON.stringify({ v: VERSION, ...writtenOf(facts) })
+export function toText(facts: FactWriter): string {
+  return JSON.stringify({ v: VERSION, ...facts.written() })
 }
 
 /** The facts of a text; null when it is none of this version. */

@@ -6,6 +6,7 @@
  */
 import { toText } from './chunk.ts'
 import type { Fact } from './fact.ts'
+import { FactWriter } from './fact-text.ts'
 import type { Held } from './held.ts'
 import type { Batch, Row } from './state.ts'
 
@@ -23,7 +24,7 @@ export class Unwritten {
   /** In the order in which they first changed, and those that are written with the next batch. */
   readonly #waiting = new Set<Held>()
   readonly #due = new Set<Held>()
-  #facts: Fact[] = []
+  #facts = new FactWriter()
   #hasAllFacts = true
   /** The number of the next batch. */
   #next = 1
@@ -39,7 +40,7 @@ export class Unwritten {
   /** A fact came to an entity. */
   add(held: Held, fact: Fact): void {
     this.wait(held)
-    if (this.#facts.length < MAX_FACTS) this.#facts.push(fact)
+    if (this.#facts.size < MAX_FACTS) this.#facts.add(fact)
     else this.#hasAllFacts = false
   }
 
@@ -82,7 +83,7 @@ export class Unwritten {
     return {
       rows: [...this.#due].map(rowOf),
       facts: pending === 0 ? null : toText(this.#facts),
-      factCount: this.#facts.length,
+      factCount: this.#facts.size,
       pending,
     }
   }
@@ -97,7 +98,8 @@ export class Unwritten {
       // Changed since.
       if (held.version !== row.version) this.hurry(held)
     }
-    this.#facts = this.#facts.slice(factCount)
+    // Where more have come since, all go again: told twice is told once.
+    if (this.#facts.size === factCount) this.#facts = new FactWriter()
     if (this.#waiting.size === 0) this.#hasAllFacts = true
     this.pass()
   }
