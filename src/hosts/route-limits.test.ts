@@ -8,7 +8,8 @@ import { Flags } from '../flags/flags.ts'
 import { sqliteFlags } from '../flags/sqlite-flags.ts'
 import { limitStage } from '../limit/limit.ts'
 import { parseEventId } from '../log/event-id.ts'
-import { KEEP } from '../pipeline/outcome.ts'
+import type { Event } from '../event/event.ts'
+import type { Outcome, Stage } from '../pipeline/outcome.ts'
 import type { Route } from '../routes/route.ts'
 import { sqliteStore } from '../stores/sqlite.ts'
 import { eventOf } from '../testing/event-of.ts'
@@ -36,18 +37,27 @@ async function begin(at: World, path: string, config: Partial<LimitConfig>, admi
   limits.configure('crm', limitConfig(config), 1)
   const store = sqliteStore({ path })
   const stage = limitStage({ terms: limits.termsOf('crm'), topics: null, name: 'crm', store, clock: at.clock, leaseMs: 0, warn })
-  const sink = new ScriptedSink({
-    maxBatch: 16,
-    deliver: (events) => {
-      if (life.dead) return []
-      for (const { id } of events) {
-        const seq = parseEventId(LOG_ID, id)!
-        if (!admitted.has(seq)) admitted.set(seq, at.clock.nowMs())
-      }
-      return events.map(() => KEEP)
-    },
-  })
-  const began = life.route(sink, {}, { shaping: [stage], beforeStart: (routes) => limits.start(routes) })
+  const sink = new ScriptedSink({ maxBatch: 16 })
+  // At the stage, and at what it took for the time: what it lets through is delivered a little later.
+  const noting = async (events: readonly Event[], run: () => ReturnType<Stage['run']>): Promise<readonly Outcome[]> => {
+    const nowMs = at.clock.nowMs()
+    const outcomes = await run()
+    for (const [i, { id }] of events.entries()) {
+      const seq = parseEventId(LOG_ID, id)!
+      if (!life.dead && outcomes[i]?.type === 'keep' && !admitted.has(seq)) admitted.set(seq, nowMs)
+    }
+    return outcomes
+  }
+  const watched: Stage = {
+    name: stage.name,
+    run: (events, signal) => noting(events, () => stage.run(events, signal)),
+    resume: (held, signal) =>
+      noting(
+        held.map(({ event }) => event),
+        () => stage.resume!(held, signal),
+      ),
+  }
+  const began = life.route(sink, {}, { shaping: [watched], beforeStart: (routes) => limits.start(routes) })
   const ended = new AbortController()
   void limits.run(ended.signal)
   const route = await began
@@ -261,6 +271,9 @@ test('property: whatever is changed, ends or crashes: in any stretch at most wha
       )
       run.end()
 
+      // What comes back a moment after its time keeps its token; after a start that may be a second.
+      const fastest = Math.max(configured, ...said.map((one) => one.perSecond ?? 0))
+      const slack = fastest * (steps.some(({ what }) => what === 'crash') ? 1 : 0.01)
       const inForce = (key: string | null, atMs: number): number | null => {
         const last = said.findLast((one) => one.key === key && one.fromMs <= atMs)
         return last !== undefined && atMs < last.untilMs ? last.perSecond : null
@@ -273,7 +286,7 @@ test('property: whatever is changed, ends or crashes: in any stretch at most wha
           if (j < i) continue
           const points = [from, ...edges.filter((edge) => edge > from && edge < to).sort((a, b) => a - b), to]
           const given = points.slice(1).reduce((sum, end, n) => sum + (rateAt(points[n]!) * (end - points[n]!)) / 1_000, 0)
-          assert.ok(j - i + 1 <= given + burst + 1e-3, `${j - i + 1} within ${to - from} ms, ${given} + ${burst} are allowed`)
+          assert.ok(j - i + 1 <= given + burst + slack + 1e-3, `${j - i + 1} within ${to - from} ms, ${given} + ${burst} are allowed`)
         }
     }),
     { numRuns: 60 },
