@@ -6,7 +6,7 @@
 import { readInstant } from '../event/times.ts'
 import type { UserStatus } from '../genesys/platform.ts'
 import type { AgentState } from '../state/agent-state.ts'
-import { ON_ITS_WAY_MS, type Comparison, type Finding, type Repair, type Said } from './finding.ts'
+import { ANSWER_LAG_MS, ON_ITS_WAY_MS, type Comparison, type Finding, type Repair, type Said } from './finding.ts'
 
 export type AgentSides = {
   readonly here: AgentState
@@ -46,8 +46,6 @@ export function saidOf({ presence, presenceSinceMs, routingStatus, routingSinceM
 
 /** The same status since a time that differs by less is the same. */
 const TOLERANCE_MS = 2_000
-/** What happened so shortly before the API was asked may not have been in its answer. */
-const ANSWER_LAG_MS = 60_000
 
 type Sides = Pick<Finding, 'id' | 'about' | 'here' | 'there'>
 

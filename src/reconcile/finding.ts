@@ -13,6 +13,9 @@ export const FINDING_KINDS: readonly FindingKind[] = ['gap', 'stuck', 'mismatch'
 /** What happened so shortly before the API was asked may still be on its way to us as an event: it is no difference yet. */
 export const ON_ITS_WAY_MS = 10_000
 
+/** What happened so shortly before the API was asked may not be in its answer. */
+export const ANSWER_LAG_MS = 60_000
+
 /** What one side says: `open`, `ended`, a presence, a routing status; and since when. */
 export type Said = { readonly value: string | null; readonly sinceMs: number | null }
 
@@ -22,7 +25,7 @@ export type Said = { readonly value: string | null; readonly sinceMs: number | n
  * - `too_late`: it is closed or forgotten here, and older than `state.horizonMs`: the state would not take it any more;
  * - `in_the_log`: the state has no such conversation, but the log has all that Genesys knows of it;
  * - `newer_here`: what we know is newer than what Genesys says;
- * - `no_time`: Genesys does not say since when, or nothing that could be told as an event.
+ * - `no_time`: Genesys does not say since when, or says a time that cannot be, or nothing that could be told as an event.
  */
 export type Obstacle = 'not_found' | 'forbidden' | 'too_late' | 'in_the_log' | 'newer_here' | 'no_time'
 

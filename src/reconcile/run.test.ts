@@ -140,6 +140,19 @@ test('an end that arrives while the API is asked is no difference, and neither i
   assert.deepEqual([run.findings, at.given], [[], []])
 })
 
+test('a customer who comes back while the API is asked keeps the conversation open', async () => {
+  const at = scene()
+  at.open('c-1', 6)
+  at.ended('c-1', 5)
+  at.meanwhile = () => at.open('c-1', 0.0001, 's-back')
+  const run = await at.run()
+  assert.deepEqual(
+    run.findings.map(({ kind, obstacle, outcome }) => [kind, obstacle, outcome]),
+    [['stuck', 'newer_here', 'not_repaired']],
+  )
+  assert.deepEqual([at.given, at.state.conversation('c-1', NOW_MS)?.open], [[], true])
+})
+
 test('a state that is too far behind is not compared', async () => {
   const at = scene()
   at.open('c-1', 6)
@@ -174,7 +187,7 @@ type Scene = {
   full: boolean
   tell(fact: Fact): void
   /** A conversation that began so many hours ago, and of which nothing was heard since. */
-  open(id: string, hoursAgo: number): void
+  open(id: string, hoursAgo: number, sessionId?: string): void
   /** What the API says of it: over since so many hours. */
   ended(id: string, hoursAgo: number): void
   answer(id: string, answer: Answer): void
@@ -230,12 +243,13 @@ function scene(): Scene {
     repeated: false,
     full: false,
     tell: (fact) => state.apply([fact], NOW_MS),
-    open: (id, hours) =>
+    open: (id, hours, sessionId = `s-${id}`) =>
       state.apply(
         [
           {
             ...endOf(id, hours),
             kind: 'started',
+            sessionId,
             direction: null,
             provider: null,
             messageType: null,

@@ -155,7 +155,7 @@ export function closingOf(stretches: readonly Stretch[], asOfMs: number): Closin
   let endedAtMs = -Infinity
   let closer: Stretch | null = null
   for (const stretch of begun) {
-    const decides = !hasCustomer || stretch.side === 'customer' || WITHOUT_CUSTOMER.has(said(stretch, 'mediaType') ?? '')
+    const decides = keepsOpen(stretch.side === 'customer', said(stretch, 'mediaType'), hasCustomer)
     if (isOpen(stretch, asOfMs)) {
       if (decides) return null
       continue
@@ -165,6 +165,11 @@ export function closingOf(stretches: readonly Stretch[], asOfMs: number): Closin
     if (decides && (closer === null || isLater(stretch, endMs, closer))) closer = stretch
   }
   return closer === null ? null : { endedAtMs, by: `${closer.side}.end` }
+}
+
+/** Whether a session that is under way keeps its conversation open. */
+export function keepsOpen(isCustomer: boolean, mediaType: string | null, hasCustomer: boolean): boolean {
+  return !hasCustomer || isCustomer || WITHOUT_CUSTOMER.has(mediaType ?? '')
 }
 
 const WITHOUT_CUSTOMER: ReadonlySet<string> = new Set(['CALLBACK', 'EMAIL'])

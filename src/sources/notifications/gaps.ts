@@ -144,7 +144,7 @@ export class Gaps {
     // One that the gap kept from being known was followed only later, or not at all.
     const untilMs = Math.max(gap.toMs, known === undefined ? clock.nowMs() : known.sinceMs) + toleranceMs
     if (known === undefined && conversation.conversationEnd === undefined) this.#o.onFound(conversationId)
-    const events = reconstruct(conversation).filter(
+    const events = reconstruct(conversation, clock.nowMs()).filter(
       ({ kind, atMs }) => filled.has(kind) && atMs >= gap.fromMs - toleranceMs && atMs <= untilMs,
     )
     if (events.length === 0) return

@@ -9,6 +9,7 @@ import { reconstruct, recordOf, RECONSTRUCTED_KINDS } from './reconstruct.ts'
 import type { ReconstructedEvent } from './reconstruct.ts'
 
 const at = (second: number): string => new Date(Date.UTC(2026, 2, 1, 12, 0, second)).toISOString()
+const NOW_MS = Date.UTC(2026, 2, 1, 13)
 const ms = (second: number): number => Date.UTC(2026, 2, 1, 12, 0, second)
 
 /** A routed call: 5 s of flow, 15 s of queue, an agent who rings 4 s, talks 60 s with 10 s of hold, and writes up 20 s. */
@@ -83,7 +84,7 @@ const timeline = (events: readonly ReconstructedEvent[]): [string, number][] =>
 
 describe('reconstruct', () => {
   it('gives each begin and end once, at its time', () => {
-    assert.deepEqual(timeline(reconstruct(CALL)), [
+    assert.deepEqual(timeline(reconstruct(CALL, NOW_MS)), [
       ['customer.start', 0],
       ['flow.start', 0],
       ['flow.end', 5],
@@ -98,7 +99,7 @@ describe('reconstruct', () => {
   })
 
   it('gives the fields of the answer, written as events write them, and no others', () => {
-    const body = (kind: string) => reconstruct(CALL).find((event) => event.kind === kind)?.body
+    const body = (kind: string) => reconstruct(CALL, NOW_MS).find((event) => event.kind === kind)?.body
     const ids = { conversationId: 'conv-1', participantId: 'p-agent', sessionId: 's-agent', mediaType: 'VOICE' }
     assert.deepEqual(body('user.end'), {
       eventTime: ms(94),
@@ -132,14 +133,30 @@ describe('reconstruct', () => {
         { purpose: 'agent', sessions: [{ segments: [{ segmentStart: at(1), segmentEnd: at(2), segmentType: 'alert' }] }] },
       ],
     }
-    assert.deepEqual(timeline(reconstruct(open)), [
+    assert.deepEqual(timeline(reconstruct(open, NOW_MS)), [
       ['customer.start', 0],
       ['user.start', 1],
     ])
   })
 
+  it('does not take a conversation for over by an end that cannot be, nor a customer for gone who is transferred', () => {
+    const segments = [{ segmentStart: at(0), segmentEnd: at(9), segmentType: 'interact' }]
+    const kinds = (conversationEnd: string | null, disconnectType?: string): readonly string[] => {
+      const one = { ...segments[0]!, ...(disconnectType === undefined ? {} : { disconnectType }) }
+      const participants = [{ purpose: 'customer', sessions: [{ segments: [one] }] }]
+      const end = conversationEnd === null ? {} : { conversationEnd }
+      return reconstruct({ conversationId: 'c', conversationStart: at(0), ...end, participants }, NOW_MS).map(({ kind }) => kind)
+    }
+    for (const end of [null, 'soon', '', '1970-01-01T00:00:00Z', '2027-01-01T00:00:00Z']) {
+      assert.deepEqual(kinds(end), ['customer.start'], `${end}`)
+      assert.deepEqual(kinds(end, 'transfer'), ['customer.start'])
+      assert.deepEqual(kinds(end, 'peer'), ['customer.start', 'customer.end'])
+    }
+    assert.deepEqual(kinds(at(9), 'conferenceTransfer'), ['customer.start', 'customer.end'])
+  })
+
   it('makes a record that decodes as the event it is, with the mark backfill', () => {
-    for (const event of reconstruct(CALL)) {
+    for (const event of reconstruct(CALL, NOW_MS)) {
       const [decoded] = decode(new TextEncoder().encode(recordOf(event)), { maxBytes: 1_000_000 })
       assert.ok(decoded?.ok)
       const { topic, marks, conversationId, occurredAtMs, format } = decoded.event
@@ -161,12 +178,12 @@ describe('reconstruct', () => {
         { purpose: 'acd', sessions: [{ segments: [{}] }] },
       ],
     } as unknown as ConversationDetail
-    assert.deepEqual(reconstruct(odd), [])
-    assert.deepEqual(reconstruct({ conversationId: 'c' }), [])
+    assert.deepEqual(reconstruct(odd, NOW_MS), [])
+    assert.deepEqual(reconstruct({ conversationId: 'c' }, NOW_MS), [])
   })
 
   it('knows the kinds it makes', () => {
-    for (const { kind } of reconstruct(CALL)) assert.ok(RECONSTRUCTED_KINDS.includes(kind))
+    for (const { kind } of reconstruct(CALL, NOW_MS)) assert.ok(RECONSTRUCTED_KINDS.includes(kind))
   })
 })
 

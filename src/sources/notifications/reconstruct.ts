@@ -36,18 +36,35 @@ export const RECONSTRUCTED_KINDS: readonly string[] = [
   'voicemail.end',
 ]
 
-/** All events the answer shows, in order of time. Anything may be absent; what cannot be read is passed over. */
-export function reconstruct(conversation: ConversationDetail): readonly ReconstructedEvent[] {
+/** All events the answer of this time shows, in order of time. Anything may be absent; what cannot be read is passed over. */
+export function reconstruct(conversation: ConversationDetail, answeredAtMs: number): readonly ReconstructedEvent[] {
   const events: ReconstructedEvent[] = []
+  const over = overAtMs(conversation, answeredAtMs) !== null
   for (const participant of listOf(conversation.participants)) {
     const purpose = PURPOSES[participant.purpose ?? '']
     if (purpose === undefined) continue
     for (const session of listOf(participant.sessions)) {
       const event = eventMaker(conversation, participant, session)
-      for (const one of eventsOf(purpose, participant, session, conversation.conversationEnd !== undefined)) events.push(event(one))
+      for (const one of eventsOf(purpose, participant, session, over)) events.push(event(one))
     }
   }
   return events.sort((a, b) => a.atMs - b.atMs)
+}
+
+/** When the conversation was over; null while it goes on, and where it says a time that cannot be: in the future, or before something in it began. */
+export function overAtMs({ conversationStart, conversationEnd, participants }: ConversationDetail, answeredAtMs: number): number | null {
+  const endMs = readInstant(conversationEnd)
+  if (endMs === null || endMs > answeredAtMs + CLOCKS_APART_MS || endMs < (readInstant(conversationStart) ?? 0)) return null
+  const segments = listOf(participants)
+    .flatMap(({ sessions }) => listOf(sessions))
+    .flatMap(contactsOf)
+  return segments.some(({ startMs }) => startMs > endMs) ? null : endMs
+}
+
+/** When a session, whoever's it is, ended in a conversation that is over, and the segment that says so; null where there is none. */
+export function lastEndOf({ participants }: ConversationDetail, sessionId: string): End | null {
+  const sessions = listOf(participants).flatMap((participant) => listOf(participant.sessions))
+  return lastOf(sessions.filter((session) => session.sessionId === sessionId).flatMap(contactsOf))
 }
 
 /** The topic of a reconstructed event, with its id. */
@@ -61,10 +78,14 @@ export function recordOf(event: ReconstructedEvent): string {
 }
 
 type Purpose = 'customer' | 'flow' | 'acd' | 'user' | 'voicemail'
+type End = { readonly atMs: number; readonly segment: SegmentDetail }
 type Fields = Readonly<Record<string, unknown>>
 type Boundary = { readonly kind: string; readonly atMs: number; readonly fields: Fields }
-/** A segment with its times read. */
+/** A segment with its times read; without an end that is before its beginning. */
 type Timed = { readonly segment: SegmentDetail; readonly type: string; readonly startMs: number; readonly endMs: number | null }
+
+/** The clock of Genesys and ours differ by less. */
+const CLOCKS_APART_MS = 60_000
 
 const PURPOSES: Readonly<Record<string, Purpose | undefined>> = Object.assign(
   Object.create(null) as object,
@@ -79,30 +100,39 @@ const PURPOSES: Readonly<Record<string, Purpose | undefined>> = Object.assign(
 )
 
 function eventsOf(purpose: Purpose, participant: ParticipantDetail, session: SessionDetail, over: boolean): readonly Boundary[] {
-  const segments = timed(session)
-  const wrapups = segments.filter(({ type }) => type === 'wrapup')
-  const contacts = segments.filter(({ type }) => type !== 'wrapup')
+  const wrapups = timed(session).filter(({ type }) => type === 'wrapup')
+  const contacts = contactsOf(session)
   const first = contacts[0]
   const events: Boundary[] = []
   if (first !== undefined) {
     const fields = fieldsOf(purpose, participant, session, contacts)
     events.push({ kind: `${purpose}.start`, atMs: first.startMs, fields })
-    const end = endOf(contacts, over || wrapups.length > 0)
-    if (end !== null)
+    const end = lastOf(contacts)
+    if (end !== null && (over || wrapups.length > 0 || isDisconnected(purpose, end.segment)))
       events.push({ kind: `${purpose}.end`, atMs: end.atMs, fields: { ...fields, ...endFields(purpose, session, contacts, end.segment) } })
   }
   if (purpose === 'user') for (const wrapup of wrapups) events.push(...wrapupEvents(participant, wrapup))
   return events
 }
 
-/** The last segment that ended, if the session is over: it says how it was disconnected, or the conversation has gone on without it. */
-function endOf(segments: readonly Timed[], over: boolean): { readonly atMs: number; readonly segment: SegmentDetail } | null {
-  let last: { readonly atMs: number; readonly segment: SegmentDetail } | null = null
+/** What is not after-call work. */
+function contactsOf(session: SessionDetail): readonly Timed[] {
+  return timed(session).filter(({ type }) => type !== 'wrapup')
+}
+
+/** The segment that ended last; null where one has not ended. */
+function lastOf(segments: readonly Timed[]): End | null {
+  let last: End | null = null
   for (const { endMs, segment } of segments) {
     if (endMs === null) return null
     if (last === null || endMs >= last.atMs) last = { atMs: endMs, segment }
   }
-  return last !== null && (over || last.segment.disconnectType !== undefined) ? last : null
+  return last
+}
+
+/** Whether the segment ends its session though the conversation goes on: a customer who is transferred is still there. */
+function isDisconnected(purpose: Purpose, { disconnectType }: SegmentDetail): boolean {
+  return disconnectType !== undefined && !(purpose === 'customer' && /transfer$/i.test(disconnectType))
 }
 
 function fieldsOf(purpose: Purpose, participant: ParticipantDetail, session: SessionDetail, segments: readonly Timed[]): Fields {
@@ -185,7 +215,9 @@ function timed(session: SessionDetail): readonly Timed[] {
   for (const segment of listOf(session.segments)) {
     const startMs = readInstant(segment.segmentStart)
     if (startMs === null) continue
-    segments.push({ segment, type: (segment.segmentType ?? '').toLowerCase(), startMs, endMs: readInstant(segment.segmentEnd) })
+    const endMs = readInstant(segment.segmentEnd)
+    const type = (segment.segmentType ?? '').toLowerCase()
+    segments.push({ segment, type, startMs, endMs: endMs !== null && endMs >= startMs ? endMs : null })
   }
   return segments.sort((a, b) => a.startMs - b.startMs)
 }
