@@ -235,6 +235,7 @@ test('property: whatever is changed, ends or crashes: in any stretch at most wha
       const said: { readonly key: string | null; readonly perSecond: number | null; readonly fromMs: number; readonly untilMs: number }[] =
         []
       let run = await begin(at, path, limit, admitted)
+      const offered: number[] = []
       let count = 0
       for (const { events, waitMs, what, perSecond, forMs } of steps) {
         at.log.append(
@@ -242,6 +243,7 @@ test('property: whatever is changed, ends or crashes: in any stretch at most wha
             eventOf({ queueId: 'q', topic: PRESENCE, entity: { kind: 'user', id: `${count % 4}` } }, count++),
           ),
         )
+        if (events > 0) offered.push(at.clock.nowMs())
         run.route.wake()
         await at.clock.advance(waitMs)
         const nowMs = at.clock.nowMs()
@@ -273,13 +275,17 @@ test('property: whatever is changed, ends or crashes: in any stretch at most wha
 
       // What comes back a moment after its time keeps its token; after a start that may be a second.
       const fastest = Math.max(configured, ...said.map((one) => one.perSecond ?? 0))
-      const slack = fastest * (steps.some(({ what }) => what === 'crash') ? 1 : 0.01)
+      const late = fastest * (steps.some(({ what }) => what === 'crash') ? 1 : 0.01)
       const inForce = (key: string | null, atMs: number): number | null => {
         const last = said.findLast((one) => one.key === key && one.fromMs <= atMs)
         return last !== undefined && atMs < last.untilMs ? last.perSecond : null
       }
       const rateAt = (atMs: number): number => inForce('q', atMs) ?? inForce(null, atMs) ?? configured
       const edges = said.flatMap(({ fromMs, untilMs }) => [fromMs, untilMs]).filter(Number.isFinite)
+      // Of rates that came and went while nothing came nothing is known; a burst is the most that can add.
+      const changes = edges.toSorted((a, b) => a - b)
+      const isForgotten = changes.some((edge, i) => i > 0 && !offered.some((offeredMs) => offeredMs >= changes[i - 1]! && offeredMs < edge))
+      const slack = late + (isForgotten ? burst : 0)
       const atMs = [...admitted.values()].sort((a, b) => a - b)
       for (const [i, from] of atMs.entries())
         for (const [j, to] of atMs.entries()) {

@@ -54,9 +54,12 @@ function brought(bucket: Bucket, { perSecond, burst, givenBackAtMs = 0 }: TakeRe
   const emptiedAtMs = Math.max(0, bucket.emptiedAtMs - backMs)
   const empties = givenBackAtMs > emptiedAtMs
   if (!empties && perSecond === bucket.perSecond && burst === bucket.burst) return { ...bucket, fullAtMs, emptiedAtMs }
-  // What is missing in the bucket is missing still, but what was given back of the future counts no more.
+  // What is missing in the bucket is missing still, but what was given back of the future counts no more. Until the change it was filled at
+  // the slower rate: nobody may have asked while a rate in between held.
   const changedAtMs = empties ? Math.min(givenBackAtMs, nowMs) : nowMs
-  const taken = ((fullAtMs - changedAtMs) * bucket.perSecond) / 1_000
+  const idleMs = empties ? Math.max(0, changedAtMs - (bucket.asOfMs - backMs)) : 0
+  const filled = (Math.max(0, bucket.perSecond - perSecond) * idleMs) / 1_000
+  const taken = ((fullAtMs - changedAtMs) * bucket.perSecond) / 1_000 + filled
   const missing = empties ? Math.min(burst, taken) : taken
   return { ...bucket, fullAtMs: changedAtMs + (missing * 1_000) / perSecond, emptiedAtMs: empties ? givenBackAtMs : emptiedAtMs }
 }
