@@ -36,7 +36,18 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** What a service finds wrong in the arguments that it was handed. */
-const ARGUMENTS: readonly string[] = ['route.unknown', 'topic.unknown', 'flag.unknown', 'flag.bad_name', 'flag.bad_value', 'flag.bad_class']
+const ARGUMENTS: readonly string[] = [
+  'http.bad_request',
+  'route.unknown',
+  'topic.unknown',
+  'flag.unknown',
+  'flag.bad_name',
+  'flag.bad_value',
+  'flag.bad_class',
+  'flag.no_limit',
+  'flag.bad_key',
+  'flag.bad_time',
+]
 
 /** The exit code for what a service answered: a failure of what was tried, whatever area its code names, but for wrong arguments. */
 export function exitCodeOfAnswer(code: string): number {

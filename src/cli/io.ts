@@ -6,6 +6,7 @@ import { fstatSync, writeSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { isatty } from 'node:tty'
 import { TrunklineError } from '../errors.ts'
+import { systemClock } from '../hosts/clock.ts'
 import type { Clock } from '../pipeline/clock.ts'
 
 export interface Output {
@@ -63,7 +64,7 @@ export function processIo(): Io {
     env: process.env,
     user: loggedIn,
     cwd: process.cwd(),
-    clock: { nowMs: () => Date.now(), wait },
+    clock: systemClock,
     random: () => Math.random(),
     outputClosed: closed.signal,
     onInterrupt(callback) {
@@ -156,17 +157,4 @@ function outputOf(stream: NodeJS.WriteStream): Output {
         stream.on('drain', done).on('close', done).on('error', done)
       }),
   }
-}
-
-function wait(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted === true) return resolve()
-    const done = (): void => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal?.addEventListener('abort', done)
-  })
 }

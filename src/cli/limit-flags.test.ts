@@ -42,7 +42,9 @@ test('a limit is changed, for a time or for good, and taken back; the list says 
       ['route.limit crm', '9/s', 'over'],
     ],
   )
-  assert.equal((await config('unset', 'crm', '--limit', '--key', 'q 1')).out, 'the limit of crm for q 1 is as configured\n')
+  const taken = await config('unset', 'crm', '--limit', '--key', 'q 1')
+  assert.equal(taken.out, 'the limit of crm for q 1 is as configured\n')
+  assert.match(taken.err, /^but the limit of crm is still 9\/s: trunkline config unset crm --limit$/m)
   assert.deepEqual([puts[3]?.['value'], puts[3]?.['key']], [null, 'q 1'])
 })
 
@@ -52,6 +54,8 @@ test('what makes no sense is refused before anything is sent', async () => {
     ['limit', 'crm', '--burst', '5'],
     ['limit', 'crm', '--burst', '5', '--unlimited'],
     ['limit', 'crm', '--per-second', 'much'],
+    ['limit', 'crm', '--per-second', '0'],
+    ['limit', 'crm', '--per-second', '5', '--burst', '1.5'],
     ['limit', 'crm', '--per-second', '5', '--unlimited'],
     ['limit', 'crm', '--per-second', '5', '--for', '30'],
     ['limit', 'crm', '--per-second', '5', '--until', 'noon'],
@@ -62,4 +66,23 @@ test('what makes no sense is refused before anything is sent', async () => {
     assert.equal(code, 2, argv.join(' '))
     assert.doesNotMatch(err, /refused the connection/, argv.join(' '))
   }
+})
+
+test('a limit is told with the name of its key, and what the service is not sure of; what else of the route stays is said', async (t) => {
+  const limit = { flag: 'route.limit', route: 'crm', key: 'id-1', keyName: 'Noisy', value: { perSecond: 40, burst: null } }
+  const { url } = await testService(t, ({ method, path, body }) => {
+    if (path === '/v1/stats') return { json: { routes: { crm: { paused: false } } } }
+    if (method !== 'PUT') return { json: { flags: [limit, { ...limit, route: 'lake' }] } }
+    const { value, ...flag } = JSON.parse(body.toString()) as Record<string, unknown>
+    const told = flag['key'] === 'Noisy' ? { key: 'id-1', keyName: 'Noisy', note: null } : { keyName: null, note: 'none has this id' }
+    return { json: { ...flag, to: value, ...(flag['flag'] === 'route.limit' ? told : {}) } }
+  })
+  const config = (...argv: string[]): ReturnType<typeof run> => run(['config', ...argv, '--url', url])
+  const named = await config('limit', 'crm', '--key', 'Noisy', '--per-second', '40')
+  assert.deepEqual([named.out, named.err], ['the limit of crm for Noisy (id-1) is 40/s now\n', ''])
+  assert.equal((await config('limit', 'crm', '--key', 'id-2', '--per-second', '40')).err, 'none has this id\n')
+  assert.match((await config('flags')).out, /route\.limit crm Noisy \(id-1\) +40\/s/)
+  const unset = await config('unset', 'crm')
+  assert.equal(unset.out, 'route crm is as configured: it goes on\n')
+  assert.equal(unset.err, 'but the limit of crm for Noisy (id-1) is still 40/s: trunkline config unset crm --limit --key "id-1"\n')
 })

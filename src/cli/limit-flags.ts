@@ -1,11 +1,11 @@
 /** `trunkline config limit`, and how the rate of a limit reads: changes the limit of a route of the running service, for good or for a time. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { clientOf } from './client.ts'
-import { print, printJson, type Context } from './context.ts'
+import { note, print, printJson, type Context } from './context.ts'
 import { usageError } from './failure.ts'
 import { after, instant } from './format.ts'
-import { epochTime, span, withClient, withExamples, withJson, type ClientOptions } from './options.ts'
-import { fieldOf, numberOf, textOf } from './read.ts'
+import { epochTime, span, wholeNumber, withClient, withExamples, withJson, type ClientOptions } from './options.ts'
+import { fieldOf, listOf, numberOf, textOf } from './read.ts'
 import { escapeText, safe } from './text.ts'
 import { whoIs, withSigned, type Signed } from './who.ts'
 
@@ -29,8 +29,8 @@ export function limitCommand(context: Context): Command {
     .description('change the limit of a route of the running service: what waits because of it is planned anew; holds over a restart')
     .argument('<route>', 'name of the route')
     .addOption(keyOption())
-    .addOption(new Option('--per-second <n>', 'events let through in a second, on average').argParser(amount).conflicts('unlimited'))
-    .addOption(new Option('--burst <n>', 'events that may come at once; otherwise what a second gives').argParser(amount))
+    .addOption(new Option('--per-second <n>', 'events let through in a second, on average').argParser(rate).conflicts('unlimited'))
+    .addOption(new Option('--burst <n>', 'events that may come at once; otherwise what a second gives').argParser(wholeNumber(1, MAX_RATE)))
     .addOption(new Option('--unlimited', 'no limit'))
     .addOption(
       new Option('--for <span>', 'for so long, such as 30m or 2h; then the configuration holds again').argParser(span).conflicts('until'),
@@ -59,15 +59,36 @@ async function changeLimit(context: Context, route: string, options: LimitOption
   if (options.json === true) return printJson(context, change)
   const end = numberOf(change, 'untilMs')
   const until = end === null ? '' : `, until ${instant(end)}`
-  print(context, `${limitName(route, textOf(change, 'key'))} is ${rateText(fieldOf(change, 'to'))} now${until}`)
+  print(context, `${limitName(route, change)} is ${rateText(fieldOf(change, 'to'))} now${until}`)
+  sayNote(context, change)
 }
 
 /** Takes back what was said of a limit. */
 export async function unsetLimit(context: Context, route: string, options: LimitOptions): Promise<void> {
   const change = await setLimit(context, { route, key: options.key ?? null, value: null, untilMs: null }, options)
-  if (options.json === true) printJson(context, change)
-  else print(context, `${limitName(route, textOf(change, 'key'))} is as configured`)
+  if (options.json === true) return printJson(context, change)
+  print(context, `${limitName(route, change)} is as configured`)
+  await sayWhatStays(context, route, options)
 }
+
+/** What else of a route is not as configured, after something was taken back, and how to take it back. */
+export async function sayWhatStays(context: Context, route: string, options: LimitOptions): Promise<void> {
+  const all = listOf(await clientOf(context.io, options).get('/v1/flags', {}, context.signal), 'flags')
+  const stays = all.filter((flag) => textOf(flag, 'route') === route && fieldOf(flag, 'value') !== null)
+  for (const flag of stays.slice(0, MOST_SAID)) {
+    const key = textOf(flag, 'key')
+    if (textOf(flag, 'flag') === 'route.paused')
+      note(context, `but it is still ${fieldOf(flag, 'value') === true ? 'paused' : 'resumed'}: ${safe`trunkline config unset ${route}`}`)
+    else
+      note(
+        context,
+        `but ${limitName(route, flag)} is still ${rateText(fieldOf(flag, 'value'))}: ${safe`trunkline config unset ${route}`} --limit${key === null ? '' : safe` --key ${JSON.stringify(key)}`}`,
+      )
+  }
+  if (stays.length > MOST_SAID) note(context, `and ${stays.length - MOST_SAID} more: trunkline config flags`)
+}
+
+const MOST_SAID = 5
 
 type Wish = { readonly route: string; readonly key: string | null; readonly value: unknown; readonly untilMs: number | null }
 
@@ -75,13 +96,33 @@ function setLimit(context: Context, wish: Wish, options: LimitOptions): Promise<
   return clientOf(context.io, options).put('/v1/flags', { flag: 'route.limit', ...wish, by: whoIs(context.io, options) })
 }
 
-function amount(text: string): number {
+/** Bounds as the service has them. */
+const MIN_PER_SECOND = 0.001
+const MAX_RATE = 1_000_000
+
+function rate(text: string): number {
   const number = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN
-  if (!Number.isFinite(number)) throw new InvalidArgumentError('Write a number.')
+  if (!(number >= MIN_PER_SECOND && number <= MAX_RATE))
+    throw new InvalidArgumentError(`Write a number from ${MIN_PER_SECOND} to ${MAX_RATE}; config pause lets nothing through.`)
   return number
 }
 
-const limitName = (route: string, key: string | null): string => `the limit of ${safe`${route}`}${key === null ? '' : safe` for ${key}`}`
+function limitName(route: string, flag: unknown): string {
+  const key = keyText(flag)
+  return `the limit of ${safe`${route}`}${key === null ? '' : safe` for ${key}`}`
+}
+
+/** What a flag's limit is for: the name with its id where it has one; null for the default. */
+export function keyText(flag: unknown): string | null {
+  const [key, name] = [textOf(flag, 'key'), textOf(flag, 'keyName')]
+  return key === null || name === null ? key : `${name} (${key})`
+}
+
+/** What the service is not sure of. */
+function sayNote(context: Context, change: unknown): void {
+  const text = textOf(change, 'note')
+  if (text !== null) note(context, escapeText(text))
+}
 
 /** `50/s, burst 100`, or the text itself. */
 export function rateText(value: unknown): string {

@@ -36,6 +36,7 @@ test('--topic asks for the topic that is meant; nothing under a name that is no 
     for (const [typed, topic] of [
       ['conversation.acd.end', ACD_END],
       ['things.made', OWN],
+      ['trunkline.conversations.finished', 'trunkline.conversations.{id}.finished'],
     ] as const) {
       const { code, err } = await run([...verb, '--topic', typed], { env })
       assert.equal(code, 0, err)

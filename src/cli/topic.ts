@@ -3,6 +3,7 @@
  * can be typed. What is no topic that is documented or came is never answered with an empty list: it is most likely misspelt.
  */
 import { TrunklineError } from '../errors.ts'
+import { FINISHED_TOPIC } from '../event/changes.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
 import { nearestTopics, templateOf } from '../event/topics.ts'
 import type { Client } from './client.ts'
@@ -23,7 +24,7 @@ export function topicMeant(text: string, others: readonly string[] = []): string
   const { topic, known } = templateOf(text)
   if (known || others.includes(topic)) return topic
   const short = shortOf(topic)
-  const found = new Set([...KNOWN_TOPICS, ...others].filter((one) => shortOf(one) === short))
+  const found = new Set([...KNOWN_TOPICS, FINISHED_TOPIC, ...others].filter((one) => shortOf(one) === short))
   if (found.size > 1) throw usageError(`"${text.slice(0, 100)}" stands for several topics.`, `Write one of ${[...found].join(', ')}.`)
   return [...found][0] ?? null
 }
@@ -39,7 +40,7 @@ export async function topicAsked(client: Client, text: string | undefined, signa
 
 /** The problem of a text that is no topic. */
 export function unknownTopic(text: string, others: readonly string[] = []): TrunklineError {
-  const nearest = nearestTopics(text, 3, [...new Set([...KNOWN_TOPICS, ...others])])
+  const nearest = nearestTopics(text, 3, [...new Set([...KNOWN_TOPICS, FINISHED_TOPIC, ...others])])
   return new TrunklineError(
     'topic.unknown',
     `"${text.slice(0, 100)}" is no topic that is documented or that came.`,

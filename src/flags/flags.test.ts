@@ -13,7 +13,10 @@ const TOPIC = 'v2.detail.events.conversation.{id}.acd.end'
 const SUBJECTS: FlagSubjects = {
   routes: ['crm', 'lake', 'calls'],
   limitedBy: (route) => ({ crm: 'queue', calls: 'conversation' })[route] ?? null,
-  idsNamed: (_route, name) => ({ Sales: ['id-of-sales'], Twin: ['id-1', 'id-2'] })[name] ?? [],
+  keyNamed: (_route, key) => ({
+    ids: { Sales: ['id-of-sales'], Twin: ['id-1', 'id-2'] }[key] ?? [],
+    nearest: key === 'Salse' ? ['Sales'] : null,
+  }),
   versionsOf: (topic) => (topic === TOPIC ? ['257.1.0', 'mine'] : []),
   nearestTopics: (topic) => (topic === TOPIC ? [] : [TOPIC]),
 }
@@ -151,6 +154,9 @@ test('what a flag may name is checked, and the answer says what would be right',
   refused(limit({ key: '' }), 'flag.bad_key', /limit counts by/)
   refused(limit({ key: 'Twin' }), 'flag.bad_key', /id-1, id-2/)
   assert.deepEqual(readFlag(limit({ key: 'Sales' }), SUBJECTS, NOW).name, { flag: 'route.limit', route: 'crm', key: 'id-of-sales' })
+  refused(limit({ key: 'Salse' }), 'flag.bad_key', /nearest are "Sales"\./)
+  const takenAway = readFlag(limit({ key: 'Salse', value: null }), SUBJECTS, NOW).name
+  assert.deepEqual(takenAway, { flag: 'route.limit', route: 'crm', key: 'Salse' }, 'what is set can be taken away')
   refused(limit({ key: 'a\u0000b' }), 'flag.bad_key', /limit counts by/)
   refused(limit({ key: 'x'.repeat(201) }), 'flag.bad_key', /limit counts by/)
   for (const value of [

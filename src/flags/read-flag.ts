@@ -8,11 +8,18 @@ export type FlagSubjects = {
   readonly routes: readonly string[]
   /** What the limit of a route counts by (`per`); null when it has no limit. */
   limitedBy(route: string): string | null
-  /** Ids of what has that name, where the limit of the route counts by such ids. */
-  idsNamed(route: string, name: string): readonly string[]
+  /** What a key of the route's limit means, where the limit counts by ids of things that have names. */
+  keyNamed(route: string, key: string): KeyNamed
   versionsOf(topic: string): readonly string[]
   /** The known topics most like this one; empty when it is known itself. */
   nearestTopics(topic: string): readonly string[]
+}
+
+export type KeyNamed = {
+  /** Ids of what has that name. */
+  readonly ids: readonly string[]
+  /** Names it may have been meant to be, where it is sure that nothing has it; null otherwise. */
+  readonly nearest: readonly string[] | null
 }
 
 const MAX_TEXT = 200
@@ -38,7 +45,8 @@ export function readFlag(input: Readonly<Record<string, unknown>>, subjects: Fla
     }
     case 'route.limit': {
       const route = routeOf(input, subjects)
-      return { name: { flag, route, key: limitedKey(input, route, subjects) }, value: value === null ? null : rateOf(value), untilMs }
+      const key = limitedKey(input, route, subjects)
+      return { name: { flag, route, key }, value: value === null ? null : rateOf(value), untilMs }
     }
     case 'schema.version': {
       const topic = textOf(input, 'topic')
@@ -69,7 +77,7 @@ function routeOf(input: Readonly<Record<string, unknown>>, subjects: FlagSubject
   throw new TrunklineError('route.unknown', `there is no route ${JSON.stringify(route)}`, `The routes are: ${subjects.routes.join(', ')}.`)
 }
 
-function limitedKey({ key = null }: Readonly<Record<string, unknown>>, route: string, subjects: FlagSubjects): string | null {
+function limitedKey({ key = null, value = null }: Readonly<Record<string, unknown>>, route: string, subjects: FlagSubjects): string | null {
   const per = subjects.limitedBy(route)
   if (per === null)
     throw new TrunklineError(
@@ -85,7 +93,9 @@ function limitedKey({ key = null }: Readonly<Record<string, unknown>>, route: st
       'Leave the key out: the rate is one for all.',
     )
   if (typeof key === 'string' && key !== '' && key.length <= MAX_KEY && !/\p{Cc}/u.test(key)) {
-    const ids = subjects.idsNamed(route, key)
+    const { ids, nearest } = subjects.keyNamed(route, key)
+    // What was set once can be taken away, whatever it is called by now.
+    if (ids.length === 0 && nearest !== null && value !== null) throw unknownKey(key, nearest)
     if (ids.length <= 1) return ids[0] ?? key
     throw new TrunklineError(
       'flag.bad_key',
@@ -97,6 +107,15 @@ function limitedKey({ key = null }: Readonly<Record<string, unknown>>, route: st
     'flag.bad_key',
     `${shown(key)} is no key of a limit`,
     'Give the id or text that the limit counts by, or none for the default.',
+  )
+}
+
+function unknownKey(key: string, nearest: readonly string[]): TrunklineError {
+  const meant = nearest.length === 0 ? '' : `The nearest are ${nearest.map((name) => JSON.stringify(name)).join(', ')}. `
+  return new TrunklineError(
+    'flag.bad_key',
+    `Genesys Cloud has nothing of the name ${shown(key)} that this limit counts by`,
+    `${meant}What was made there just now is known by its id already.`,
   )
 }
 
@@ -137,7 +156,7 @@ function badValue(value: unknown, wanted: string): TrunklineError {
   return new TrunklineError(
     'flag.bad_value',
     `the value of this flag cannot be ${shown(value)}`,
-    `Give ${wanted}; null (on the command line \`default\`) goes back to the configuration.`,
+    `Give ${wanted}; null (on the command line \`default\`, or \`trunkline config unset\`) goes back to the configuration.`,
   )
 }
 

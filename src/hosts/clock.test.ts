@@ -23,6 +23,15 @@ test('a wait ends when its time is over, and at once when its signal aborts, bef
   assert.deepEqual(ended, ['before', 'abort', 'time'])
 })
 
+test('a wait for what is overdue ends at once, and nobody is warned', async (t) => {
+  const warned: Error[] = []
+  const listen = (warning: Error): number => warned.push(warning)
+  process.on('warning', listen)
+  t.after(() => process.off('warning', listen))
+  await systemClock.wait(-8)
+  assert.deepEqual(warned, [])
+})
+
 test('a wait that is over leaves no listener on its signal', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const stop = new AbortController()

@@ -15,7 +15,8 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', done)
         resolve()
       }
-      const timer = setTimeout(done, Math.min(ms, MAX_TIMER_MS))
+      // What is due in no time may have become overdue since it was reckoned.
+      const timer = setTimeout(done, Math.max(0, Math.min(ms, MAX_TIMER_MS)))
       signal?.addEventListener('abort', done)
     }),
 }

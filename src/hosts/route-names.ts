@@ -18,6 +18,8 @@ import {
 } from '../config/names.ts'
 import { routeRevision } from '../config/revision.ts'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
+import { nearestNames } from '../config/nearest.ts'
+import type { KeyNamed } from '../flags/read-flag.ts'
 import type { Directory } from '../genesys/directory.ts'
 import { compile, type Matcher } from '../match/matcher.ts'
 import type { Clock } from '../pipeline/clock.ts'
@@ -29,7 +31,7 @@ import type { RouteLimits } from './route-limits.ts'
 
 export type RouteNamesOptions = {
   /** Null where no OAuth client is configured: there are no names then. */
-  readonly directory: Pick<Directory, 'things' | 'onRead'> | null
+  readonly directory: Pick<Directory, 'things' | 'nameOf' | 'onRead'> | null
   readonly ledger: Pick<Ledger, 'revise'>
   readonly limits: Pick<RouteLimits, 'configure'>
   readonly clock: Pick<Clock, 'nowMs'>
@@ -83,11 +85,34 @@ export class RouteNames {
     return this.#named.get(route)?.now.names ?? []
   }
 
-  /** Ids of the queues (or divisions) of a name, where the limit of a route counts by them. */
-  idsNamed(route: string, name: string): readonly string[] {
+  /** What a key of a limit means: ids of the queues (or divisions) of that name, or that there is nothing of the name. */
+  keyNamed(route: string, key: string): KeyNamed {
+    const limit = this.#named.get(route)?.config.limit ?? null
+    const kind = kindOf(limit?.per ?? '')
+    if (limit === null || kind === null || isId(key)) return { ids: [], nearest: null }
+    const things = this.#o.directory?.things(kind) ?? null
+    const ids = (things ?? []).filter((thing) => thing.name === key).map(({ id }) => id)
+    // Ids of a bus of your own may look like names; one that is written in the configuration is meant.
+    const isMeant = Object.hasOwn(limit.limits, key) || things === null || things.some(({ id }) => id === key)
+    if (ids.length > 0 || isMeant) return { ids, nearest: null }
+    const names = things.map(({ name }) => name)
+    return { ids, nearest: nearestNames(key, names, 3) }
+  }
+
+  /** The name of a key of a limit, and what is not sure about it; empty where a limit counts by what has no names. */
+  keyTold(route: string, key: string | null): { readonly keyName?: string | null; readonly note?: string | null } {
     const kind = kindOf(this.#named.get(route)?.config.limit?.per ?? '')
-    if (kind === null || isId(name)) return []
-    return (thingsOf(this.#o.directory)[kind] ?? []).filter((thing) => thing.name === name).map(({ id }) => id)
+    if (kind === null || key === null) return {}
+    const { directory } = this.#o
+    const keyName = directory?.nameOf(kind, key)?.name ?? null
+    if (keyName !== null) return { keyName, note: null }
+    const why =
+      directory === null
+        ? 'without an OAuth client (genesys) names are not known'
+        : directory.things(kind) === null
+          ? 'the names of Genesys Cloud have not been read yet'
+          : `none of the ${kind} of Genesys Cloud has this id`
+    return { keyName, note: `the key is taken as it is: ${why}` }
   }
 
   /** Why routes hold, a sentence each. */
@@ -135,7 +160,9 @@ export class RouteNames {
     else if (before !== null && before.unknown.length > 0) info(`route ${name} goes on: its names are known`)
     for (const use of now.names) {
       const known = before?.names.find((one) => one.place === use.place && one.name === use.name)
-      if (known !== undefined && isEqual(known.ids, use.ids)) continue
+      // An unknown name is told when it is sure that nothing has it: names may be read after the start.
+      const isOld = known !== undefined && isEqual(known.ids, use.ids) && (use.ids.length > 0 || before?.isRead === now.isRead)
+      if (isOld) continue
       if (use.ids.length > 0) info(`route ${name}: ${shownUse(use)}`)
       else if (!isNeeded(use.place) && now.isRead)
         warn('limit.name_unknown', `route ${name}: ${shownUse(use)}${likely(use)}; what it would be for has the default limit`)

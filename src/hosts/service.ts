@@ -303,10 +303,11 @@ async function run(
     subjects: {
       routes: [...routes.keys()],
       limitedBy: (route) => config.routes.find(({ name }) => name === route)?.limit?.per ?? null,
-      idsNamed: (route, name) => names.idsNamed(route, name),
+      keyNamed: (route, key) => names.keyNamed(route, key),
       versionsOf: (topic) => validation.registry.versions(topic).map(({ version }) => version),
       nearestTopics: (topic) => (validation.knows(topic) ? [] : nearestTopics(topic, 3)),
     },
+    keyTold: (route, key) => names.keyTold(route, key),
     nowMs: clock.nowMs,
   })
   gapsApi(app, gaps, () => genesys.openGaps())

@@ -182,6 +182,13 @@ test('a limit by names: a rate for a queue, priorities by rule; what is unknown 
       body: JSON.stringify({ flag: 'route.limit', route: 'crm', key, value: 'unlimited' }),
     })
   assert.match((await put('Slow')).text, new RegExp(`"key":"${uuid(4)}"`), 'by name')
+  const misspelt = await put('Slwo')
+  assert.equal(misspelt.status, 400)
+  assert.match(misspelt.text, /flag\.bad_key.*nearest are \\"Slow\\"/)
+  const nobody = JSON.parse((await put(uuid(7))).text) as { keyName: unknown; note: string }
+  assert.deepEqual([nobody.keyName, /none of the queues/.test(nobody.note)], [null, true])
+  const { flags } = (await service.get('/v1/flags')) as unknown as { flags: { key: string; keyName: string }[] }
+  assert.equal(flags.find(({ key }) => key === uuid(4))?.keyName, 'Slow')
   await send(service, uuid(4))
   await until('unlimited', () => queuesOf(service).filter((id) => id === uuid(4)).length === 3)
 })

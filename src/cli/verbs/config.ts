@@ -8,7 +8,7 @@ import { note, print, printJson, type Context } from '../context.ts'
 import { USAGE, usageError } from '../failure.ts'
 import { clientOf } from '../client.ts'
 import { count, instant, table } from '../format.ts'
-import { endText, keyOption, limitCommand, rateText, unsetLimit } from '../limit-flags.ts'
+import { endText, keyOption, keyText, limitCommand, rateText, sayWhatStays, unsetLimit } from '../limit-flags.ts'
 import { checkedConfig, configOf, printConfigError } from '../loading.ts'
 import { wholeNumber, withClient, withExamples, withJson, type ClientOptions } from '../options.ts'
 import { fieldOf, listOf, numberOf, textOf } from '../read.ts'
@@ -142,6 +142,7 @@ async function unsetRoute(context: Context, route: string, options: UnsetOptions
   if (options.json === true) return printJson(context, change)
   const paused = await isPaused(context, route, options)
   print(context, safe`route ${route} is as configured: ${paused ? 'paused' : 'it goes on'}`)
+  await sayWhatStays(context, route, options)
 }
 
 async function isPaused(context: Context, route: string, options: FlagOptions): Promise<boolean> {
@@ -154,7 +155,8 @@ function setPaused(context: Context, route: string, value: boolean | null, optio
 }
 
 function subjectOf(flag: unknown): string {
-  return ['flag', 'route', 'key', 'topic', 'class'].flatMap((key) => textOf(flag, key) ?? []).join(' ')
+  const text = (key: string): string | null => (key === 'key' ? keyText(flag) : textOf(flag, key))
+  return ['flag', 'route', 'key', 'topic', 'class'].flatMap((key) => text(key) ?? []).join(' ')
 }
 
 /** A value, or `as configured` where no flag is set. */
