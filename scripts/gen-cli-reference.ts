@@ -35,7 +35,7 @@ const INTRODUCTION: readonly string[] = [
   '  `resume` and `unset`, `simulate --url`) talk to a running service and never load the configuration file. The address comes from `--url`,',
   '  `TRUNKLINE_URL`, or is `http://127.0.0.1:4680`. The token comes from `TRUNKLINE_TOKEN` or, for a service on this machine, from the file `token` in the data directory.',
   '- **Topics** are read as Genesys writes them (`v2.users.{id}.presence`), with real ids, or as lists show them (`users.presence`). What is none is told, with the',
-  '  nearest names.',
+  '  nearest names. **Queues and agents** are given by id, or by the name that Genesys Cloud has for them.',
   '- **Colour** is used on a terminal only, and not with `NO_COLOR`. Text of events is escaped, so that no event can drive the terminal.',
   '- A first Ctrl-C stops `dev` and `start` after what is under way; a second one at once.',
   '',

@@ -40,6 +40,7 @@ const ARGUMENTS: readonly string[] = [
   'http.bad_request',
   'route.unknown',
   'topic.unknown',
+  'directory.name_unknown',
   'flag.unknown',
   'flag.bad_name',
   'flag.bad_value',

@@ -1,6 +1,5 @@
 /** Options that several verbs share, and how their texts become values. A bad value is a usage error that says what is wanted. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { Query } from './client.ts'
 import { usageError } from './failure.ts'
 
 /** Where the service is; for every verb that talks to one. */
@@ -31,15 +30,10 @@ export function withEventFilter(command: Command): Command {
   return command
     .option('--topic <topic>', 'only events of this topic, also as lists show it: conversation.acd.end')
     .option('--conversation <id>', 'only events of this conversation')
-    .option('--queue <id>', 'only events of this queue')
-    .option('--agent <id>', 'only events of this agent (user id)')
+    .option('--queue <queue>', 'only events of this queue, by its name or id')
+    .option('--agent <agent>', 'only events of this agent, by name or user id')
     .option('--route <name>', 'only events of this route')
     .option('--outcome <outcome>', 'only events with this outcome on a route, such as delivered or dead')
-}
-
-export function eventQuery(filter: EventFilter): Query {
-  const { topic, conversation, queue, agent, route, outcome } = filter
-  return { topic, conversation, queue, agent, route, outcome }
 }
 
 export function withPeriod(command: Command): Command {

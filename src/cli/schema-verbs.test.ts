@@ -41,8 +41,9 @@ async function run(argv: readonly string[], options: TestIoOptions = {}, topics:
 
 test('topics: all, by text, by the topic of an event; the nearest when nothing fits', async () => {
   const all = await run(['topics'])
-  assert.equal(all.out.trimEnd().split('\n').length, 243)
-  assert.match(all.err, /242 topics of 242/)
+  assert.equal(all.out.trimEnd().split('\n').length, 244)
+  assert.match(all.err, /243 topics of 243/)
+  assert.match((await run(['topics', 'conversations.finished'])).out, /trunkline\.conversations\.\{id\}\.finished/)
   const some = await run(['topics', 'PRESENCE'])
   assert.match(some.out, /v2\.users\.\{id\}\.presence\s+user\s+yes\s+modifiedDate\n/)
   assert.match((await run(['topics', 'v2.users.8a7c.presence'])).out, /v2\.users\.\{id\}\.presence/)

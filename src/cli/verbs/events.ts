@@ -2,9 +2,9 @@
 import { Command } from 'commander'
 import { clientOf } from '../client.ts'
 import { note, print, printJson, type Context } from '../context.ts'
+import { filterAsked } from '../filter.ts'
 import { instant, shortTopic, table } from '../format.ts'
 import {
-  eventQuery,
   readTime,
   wholeNumber,
   withClient,
@@ -18,7 +18,6 @@ import {
 import { listOf, numberOf, textOf } from '../read.ts'
 import { safe } from '../text.ts'
 import { entityOf, outcomesOf } from '../summary.ts'
-import { topicAsked } from '../topic.ts'
 
 type Options = ClientOptions &
   EventFilter & { readonly json?: true; readonly limit: number; readonly cursor?: string; readonly from?: string; readonly to?: string }
@@ -42,12 +41,8 @@ async function events(context: Context, options: Options): Promise<void> {
   const from = options.from === undefined ? undefined : readTime(options.from, nowMs)
   const to = options.to === undefined ? undefined : readTime(options.to, nowMs)
   const client = clientOf(context.io, options)
-  const { topic, unknown } = await topicAsked(client, options.topic, context.signal)
-  const page = await client.get(
-    '/v1/events',
-    { ...eventQuery(options), topic, from, to, limit: options.limit, cursor: options.cursor },
-    context.signal,
-  )
+  const { query, unknown } = await filterAsked(client, options, context.signal)
+  const page = await client.get('/v1/events', { ...query, from, to, limit: options.limit, cursor: options.cursor }, context.signal)
   if (unknown !== null && listOf(page, 'events').length === 0) throw unknown
   if (options.json === true) return printJson(context, page)
   const rows = listOf(page, 'events').map((event) => [

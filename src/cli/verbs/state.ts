@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { clientOf, type Client } from '../client.ts'
 import { note, print, printJson, type Context } from '../context.ts'
 import { usageError } from '../failure.ts'
+import { idAsked } from '../filter.ts'
 import { count, instant, table } from '../format.ts'
 import { readTime, TIMES, wholeNumber, withClient, withExamples, withJson, type ClientOptions } from '../options.ts'
 import { entriesOf, fieldOf, listOf, numberOf, textOf } from '../read.ts'
@@ -40,9 +41,12 @@ function conversationsVerb(context: Context): Command {
 
 function agentsVerb(context: Context): Command {
   const command = withAsOf(new Command('agents'))
-    .description('list agents: presence, routing status and since when, conversations')
-    .action((options: Options) => listAgents(context, options))
-  return withExamples(command, 'trunkline state agents', 'trunkline state agents --json')
+    .description('list agents: presence, routing status and since when, conversations; or show one')
+    .argument('[agent]', 'name or user id of an agent')
+    .action((agent: string | undefined, options: Options) =>
+      agent === undefined ? listAgents(context, options) : showAgent(context, agent, options),
+    )
+  return withExamples(command, 'trunkline state agents', 'trunkline state agents "Ada Byron"', 'trunkline state agents --json')
 }
 
 function queuesVerb(context: Context): Command {
@@ -113,7 +117,25 @@ async function showConversation(context: Context, id: string, options: Options):
 async function listAgents(context: Context, options: Options): Promise<void> {
   const page = await get(context, '/v1/agents', {}, options)
   if (options.json === true) return printJson(context, page)
-  const rows = listOf(page, 'agents').map((one) => [
+  printAgents(context, listOf(page, 'agents'))
+  sayLag(context, page)
+}
+
+async function showAgent(context: Context, agent: string, options: Options): Promise<void> {
+  const { id = agent, unknown } = await idAsked(clientOf(context.io, options), 'users', agent, context.signal)
+  const page = await get(context, `/v1/agents/${encodeURIComponent(id)}`, {}, options).catch((error: unknown) => {
+    throw unknown ?? error
+  })
+  if (options.json === true) return printJson(context, page)
+  const one = fieldOf(page, 'agent')
+  printAgents(context, [one])
+  print(context, safe`id ${textOf(one, 'userId') ?? id}`)
+  for (const conversation of listOf(one, 'conversationIds').map(String)) print(context, safe`conversation ${conversation}`)
+  sayLag(context, page)
+}
+
+function printAgents(context: Context, agents: readonly unknown[]): void {
+  const rows = agents.map((one) => [
     clip(textOf(one, 'name') ?? textOf(one, 'userId') ?? '', MAX_NAME_CHARS),
     textOf(one, 'presence'),
     duration(numberOf(one, 'presenceMs')),
@@ -122,7 +144,6 @@ async function listAgents(context: Context, options: Options): Promise<void> {
     String(listOf(one, 'conversationIds').length),
   ])
   printTable(context, ['agent', 'presence', 'for', 'routing', 'for', 'conversations'], rows, 'no agents')
-  sayLag(context, page)
 }
 
 async function listQueues(context: Context, options: QueueOptions): Promise<void> {

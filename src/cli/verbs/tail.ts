@@ -6,9 +6,9 @@ import { Command, Option } from 'commander'
 import { clientOf, type Client, type Query } from '../client.ts'
 import { note, paintFor, print, printJson, printProblem, type Context, type Paint } from '../context.ts'
 import { problemOf } from '../failure.ts'
+import { filterAsked } from '../filter.ts'
 import { shortTopic, timeOfDay } from '../format.ts'
 import {
-  eventQuery,
   readTime,
   TIMES,
   wholeNumber,
@@ -22,7 +22,6 @@ import {
 import { entriesOf, fieldOf, listOf, numberOf, textOf } from '../read.ts'
 import { entityOf } from '../summary.ts'
 import { escapeText } from '../text.ts'
-import { topicAsked } from '../topic.ts'
 
 type Options = ClientOptions &
   EventFilter & { readonly json?: true; readonly intervalMs: number; readonly since?: string; readonly lines: number }
@@ -59,10 +58,10 @@ async function tail(context: Context, options: Options): Promise<void> {
     for (const event of events) options.json === true ? printJson(context, event, { line: true }) : print(context, lineOf(event, paint))
   }
   try {
-    const { topic, unknown } = await topicAsked(client, options.topic, signal)
+    const { query, unknown } = await filterAsked(client, options, signal)
     // It may yet come.
     if (unknown !== null) printProblem(context, unknown)
-    const follower = new Follower(client, { ...eventQuery(options), topic }, signal)
+    const follower = new Follower(client, query, signal)
     show(await (options.since === undefined ? follower.last(options.lines) : follower.since(readTime(options.since, io.clock.nowMs()))))
     await follow(follower)
   } catch (error) {
