@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { frameHead } from '../log/frame.ts'
 import type { LogRecord } from '../log/reader.ts'
 import { someEvents } from '../testing/route-harness.ts'
-import { MemoryLog, framesOf } from '../testing/route-harness.ts'
-import { Kept, type Keeping } from './kept.ts'
+import { LOG_ID, MemoryLog, framesOf } from '../testing/route-harness.ts'
+import { Kept, type KeptEvent, type Keeping } from './kept.ts'
 import { compacted, recordsOf } from './records.ts'
 
 /** Records of events numbered from `firstSeq`, all in one buffer. */
@@ -19,20 +19,31 @@ function recordsIn(count: number, firstSeq: number): LogRecord[] {
   return records
 }
 
-test('what is kept is given once; above the bound the buffer that came first goes, with all its records', () => {
-  const [a, b, c] = [1, 4, 7].map((seq) => recordsIn(3, seq).map((record): Keeping => ({ record })))
-  const kept = new Kept(a![0]!.record!.buffer.buffer.byteLength * 2)
-  for (const one of [...a!, ...b!]) kept.keep(one)
-  assert.equal(kept.take(a![1]!)?.seq, 2)
-  assert.equal(kept.take(a![1]!), null)
-  for (const one of c!) kept.keep(one)
+test('what is kept is given once; above the bound the buffer that came first goes, with all its events', () => {
+  const log = new MemoryLog().reader
+  const [a, b, c, d] = [1, 4, 7, 10].map((seq) => recordsIn(3, seq)) as [LogRecord[], LogRecord[], LogRecord[], LogRecord[]]
+  const kept = new Kept(a[0]!.buffer.buffer.byteLength * 2, 5)
+  const places = new Map<number, Keeping>()
+  const keep = (records: readonly LogRecord[]): void => {
+    for (const record of records) {
+      const place: Keeping = { kept: null }
+      places.set(record.seq, place)
+      kept.keep(place, { record, event: log.event(record) })
+    }
+  }
+  const take = (seq: number): KeptEvent | null => kept.take(places.get(seq)!)
+  keep(a)
+  keep(b)
+  assert.equal(take(2)?.event?.id, `${LOG_ID}-00000002`)
+  assert.equal(take(2), null)
+  assert.equal(places.get(6)!.kept?.event, null, 'parsed events are few')
+  keep(c)
   assert.deepEqual(
-    [a![0]!, a![2]!, ...b!, ...c!].map((one) => kept.take(one)?.seq ?? null),
+    [1, 3, 4, 5, 6, 7, 8, 9].map((seq) => take(seq)?.record.seq ?? null),
     [null, null, 4, 5, 6, 7, 8, 9],
   )
-  const more = recordsIn(3, 10).map((record): Keeping => ({ record }))
-  for (const one of more) kept.keep(one)
-  assert.equal(kept.take(more[0]!)?.seq, 10, 'a buffer all of whose records were taken weighs nothing')
+  keep(d)
+  assert.deepEqual([take(10)?.record.seq, take(11)?.event?.id], [10, `${LOG_ID}-0000000b`], 'what was taken weighs nothing')
 })
 
 test('few records out of a large buffer get one of their own, with the same bytes; most of one stay', () => {

@@ -1,31 +1,38 @@
 /**
- * Records that wait in order for a moment, kept so that they need not be read again. A record is a view into the buffer it was read
+ * Events that wait in order for a moment, kept so that they need not be read again. A record is a view into the buffer it was read
  * with, so what counts is the buffers: at most so many bytes of them are held on to, and the one that came first goes first, with all
- * its records. What is not here is in the log. Events are not kept, they are made anew: a thousand small objects each second that
- * live for the length of a window cost the collector more than parsing them twice.
+ * its events. Of a few thousand the parsed event is kept too. What is not here is in the log.
  */
+import type { Event } from '../event/event.ts'
 import type { LogRecord } from '../log/reader.ts'
 
-/** Something that waits, with its record as long as there is room. */
-export type Keeping = { record: LogRecord | null }
+export type KeptEvent = { readonly record: LogRecord; readonly event: Event | null }
+
+/** What waits, with its event as long as there is room. */
+export type Keeping = { kept: KeptEvent | null }
 
 type Pinned = { readonly keeping: Keeping[]; live: number }
 
 const MAX_BYTES = 32 * 1024 * 1024
+/** A parsed event is some kilobytes of small objects. */
+const MAX_EVENTS = 8_192
 
 export class Kept {
   readonly #maxBytes: number
+  readonly #maxEvents: number
   readonly #buffers = new Map<ArrayBufferLike, Pinned>()
   #bytes = 0
+  #events = 0
 
-  constructor(maxBytes: number = MAX_BYTES) {
+  constructor(maxBytes: number = MAX_BYTES, maxEvents: number = MAX_EVENTS) {
     this.#maxBytes = maxBytes
+    this.#maxEvents = maxEvents
   }
 
-  /** It has a record, which may be taken away again. */
-  keep(one: Keeping): void {
-    if (one.record === null) return
-    const { buffer } = one.record.buffer
+  keep(one: Keeping, { record, event }: KeptEvent): void {
+    one.kept = { record, event: this.#events < this.#maxEvents ? event : null }
+    if (one.kept.event !== null) this.#events++
+    const { buffer } = record.buffer
     let pinned = this.#buffers.get(buffer)
     if (pinned === undefined) {
       pinned = { keeping: [], live: 0 }
@@ -36,24 +43,22 @@ export class Kept {
     pinned.live++
     for (const [oldest, { keeping }] of this.#buffers) {
       if (this.#bytes <= this.#maxBytes) break
-      for (const other of keeping) if (other.record?.buffer.buffer === oldest) other.record = null
-      this.#letGo(oldest)
+      for (const other of keeping) if (other.kept?.record.buffer.buffer === oldest) this.take(other)
     }
   }
 
-  /** Gives the record and keeps it no longer; null when it is not here. */
-  take(one: Keeping): LogRecord | null {
-    const { record } = one
-    if (record === null) return null
-    one.record = null
-    const { buffer } = record.buffer
+  /** Gives the event and keeps it no longer; null when it is not here. */
+  take(one: Keeping): KeptEvent | null {
+    const { kept } = one
+    if (kept === null) return null
+    one.kept = null
+    if (kept.event !== null) this.#events--
+    const { buffer } = kept.record.buffer
     const pinned = this.#buffers.get(buffer)
-    if (pinned !== undefined && --pinned.live === 0) this.#letGo(buffer)
-    return record
-  }
-
-  #letGo(buffer: ArrayBufferLike): void {
-    this.#buffers.delete(buffer)
-    this.#bytes -= buffer.byteLength
+    if (pinned !== undefined && --pinned.live === 0) {
+      this.#buffers.delete(buffer)
+      this.#bytes -= buffer.byteLength
+    }
+    return kept
   }
 }

@@ -14,6 +14,8 @@ type Entry = readonly [entity: string, seq: number, atMs: number, tie: number]
 /** Rows that one commit takes out at most. */
 const MAX_TAKEN = 8
 const SPARE = 4_096
+/** Entries for each entity, above which the oldest row is taken out. */
+const MAX_ENTRIES = 4
 
 export class Lasts {
   readonly #ledger: Ledger
@@ -55,7 +57,7 @@ export class Lasts {
     if (changed.length === 0) return
     const again: Entry[] = []
     this.#entriesNext += changed.length
-    for (let taken = 0; taken < MAX_TAKEN && this.#entriesNext > 2 * window.entities + SPARE; taken++) {
+    for (let taken = 0; taken < MAX_TAKEN && this.#entriesNext > MAX_ENTRIES * window.entities + SPARE; taken++) {
       const oldest = this.#ledger.get('SELECT id, lasts FROM released WHERE route = ? ORDER BY id LIMIT 1', route)
       if (oldest === undefined) break
       for (const [entity, seq] of entriesOf(oldest['lasts'])) {

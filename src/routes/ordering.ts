@@ -13,7 +13,7 @@ import { Lines } from '../order/lines.ts'
 import { UNTIMED_TIE, tieOf, type Ranked } from '../order/rank.ts'
 import { OrderWindow } from '../order/window.ts'
 import type { Held, HeldRow } from './held.ts'
-import { Kept } from './kept.ts'
+import { Kept, type KeptEvent } from './kept.ts'
 import type { Ledger } from './ledger.ts'
 import type { Progress } from './progress.ts'
 import { Lasts } from './lasts.ts'
@@ -36,7 +36,7 @@ export type Waiting = {
   dueAtMs: number
   /** In the window. */
   isHeld: boolean
-  record: LogRecord | null
+  kept: KeptEvent | null
   hasRow: boolean
 }
 
@@ -122,12 +122,13 @@ export class Ordering {
   }
 
   /** An event comes by. */
-  enter(seq: number, { event, record, again }: Coming): Entered {
+  enter(seq: number, coming: Coming): Entered {
     const { order, held } = this.#o
+    const { event, again } = coming
     const entity = order === null ? null : entityOf(event, order.by)
     if (entity === null) return { type: 'goes', entity }
     const hadRow = held.isTaken(seq)
-    const item: Waiting = { seq, entity, atMs: seq, tie: 0, dueAtMs: Number.MAX_SAFE_INTEGER, isHeld: false, record, hasRow: false }
+    const item: Waiting = { seq, entity, atMs: seq, tie: 0, dueAtMs: Number.MAX_SAFE_INTEGER, isHeld: false, kept: null, hasRow: false }
     const window = this.#window
     if (window !== null) {
       item.tie = tieOf(event)
@@ -139,7 +140,7 @@ export class Ordering {
       if (place === 'goes') return { type: 'goes', entity }
       if (place === 'stored') this.#write(item, true)
     }
-    this.#wait(item, hadRow)
+    this.#wait(item, coming, hadRow)
     return WAITS
   }
 
@@ -160,8 +161,8 @@ export class Ordering {
     return late
   }
 
-  /** The record of one that was taken, if there was room to keep it. */
-  recordOf(item: Waiting): LogRecord | null {
+  /** The event of one that was taken, if there was room to keep it. */
+  keptOf(item: Waiting): KeptEvent | null {
     return this.#kept.take(item)
   }
 
@@ -267,9 +268,10 @@ export class Ordering {
     return this.#window === null ? 'order.predecessor' : 'order.window'
   }
 
-  #wait(item: Waiting, hadRow: boolean): void {
-    this.#kept.keep(item)
+  #wait(item: Waiting, coming: Coming, hadRow: boolean): void {
+    // The rest of a line too long for memory is not kept.
     if (item.hasRow) return
+    this.#kept.keep(item, coming)
     if (hadRow || item.tie === UNTIMED_TIE) this.#write(item, false)
     else {
       this.#rowless.add(item.seq)
@@ -309,6 +311,6 @@ const waitingOf = (item: Ranked & { readonly entity: string; readonly dueAtMs?: 
   tie: item.tie,
   dueAtMs: item.dueAtMs ?? Number.MAX_SAFE_INTEGER,
   isHeld: false,
-  record: null,
+  kept: null,
   hasRow: true,
 })

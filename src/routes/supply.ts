@@ -56,7 +56,7 @@ export type Job = {
 const MAX_PARKED = 10_000
 const READ_BYTES = 2 * 1024 * 1024
 /** Held events that are taken up at once. */
-const HELD_BATCH = 256
+const HELD_BATCH = 512
 /** A clock that is back by less was only read in another order. */
 const STEP_BACK_MS = 10_000
 
@@ -209,23 +209,20 @@ export class Supply {
     const late = ordering.takeLate(HELD_BATCH)
     const rows = held.due(now, HELD_BATCH)
     if (ready.length === 0 && late.length === 0 && rows.length === 0) return false
-    const records = new Map<number, LogRecord>()
-    for (const item of ready) {
-      const record = ordering.recordOf(item)
-      if (record !== null) records.set(item.seq, record)
-    }
-    const missing = [...ready, ...rows].map(({ seq }) => seq).filter((seq) => !records.has(seq))
+    const kept = ready.map((item) => ordering.keptOf(item))
+    const missing = [...ready.filter((_, i) => kept[i] === null), ...rows].map(({ seq }) => seq)
+    let records: ReadonlyMap<number, LogRecord>
     try {
-      for (const [seq, record] of await recordsOf(log, [...missing, ...late])) records.set(seq, record)
+      records = await recordsOf(log, [...missing, ...late])
     } catch (error) {
       for (const row of rows) held.putBack(row)
       ordering.putBack(ready, late)
       throw error
     }
-    for (const { seq, entity } of ready) {
-      const record = records.get(seq)
+    for (const [i, { seq, entity }] of ready.entries()) {
+      const record = kept[i]?.record ?? records.get(seq)
       if (record === undefined) this.#lostHeld(seq, entity)
-      else this.#fresh.push(firstOf(record, log.event(record), entity))
+      else this.#fresh.push(firstOf(record, kept[i]?.event ?? log.event(record), entity))
     }
     for (const seq of late) {
       const record = records.get(seq)
