@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { Event } from '../event/event.ts'
 import { parseEventId } from '../log/event-id.ts'
 import { KEEP, dead, retry } from '../pipeline/outcome.ts'
 import { redrive } from '../recovery/dead-letters.ts'
 import { eventOf } from '../testing/event-of.ts'
-import { seededRandom, turns } from '../testing/virtual-clock.ts'
+import { turns } from '../testing/virtual-clock.ts'
 import { IN_ARRIVAL, LOG_ID, Life, ScriptedSink, someEvents, world } from '../testing/route-harness.ts'
 
 const BY_CONVERSATION = { order: IN_ARRIVAL }
@@ -35,20 +34,6 @@ test('while one event is retried its successors wait, and others go on', async (
   failing = false
   await at.clock.until('the rest', () => sink.delivered.length === 7)
   assert.deepEqual(sink.delivered.slice(4).map(seqOf), [1, 2, 3])
-  life.crash()
-})
-
-test('after the dead one its successors go', async () => {
-  const at = world()
-  at.log.append(someEvents(3, { conversationId: 'a' }))
-  const sink = new ScriptedSink({ deliver: (events) => events.map((e) => (seqOf(e) === 1 ? retry('http.500') : KEEP)) })
-  const life = new Life(at)
-  const route = await life.route(sink, BY_CONVERSATION)
-  await at.clock.until('delivered', () => sink.delivered.length === 2 && route.status().inFlight === 0)
-  assert.deepEqual(
-    sink.given.map(({ event }) => seqOf(event)),
-    [1, 1, 1, 2, 3],
-  )
   life.crash()
 })
 
@@ -165,69 +150,3 @@ test(
     second.crash()
   },
 )
-
-test('property: per entity the sink has first successes in order of arrival, under failures and crashes', async () => {
-  const scenario = fc.record({
-    seed: fc.nat(),
-    count: fc.integer({ min: 2, max: 40 }),
-    entities: fc.integer({ min: 1, max: 4 }),
-    maxBatch: fc.integer({ min: 1, max: 5 }),
-    concurrency: fc.integer({ min: 1, max: 3 }),
-    lives: fc.integer({ min: 1, max: 4 }),
-  })
-  await fc.assert(
-    fc.asyncProperty(scenario, async (s) => {
-      const at = world()
-      const random = seededRandom(s.seed)
-      const entityOf = new Map<number, number>()
-      const arrivals = Array.from({ length: s.count }, (_, i) => {
-        const entity = Math.floor(random() * s.entities)
-        entityOf.set(i + 1, entity)
-        return eventOf({ conversationId: `c-${entity}` }, i)
-      })
-      /** Order of first successes; of a dead process only what it had answered. */
-      const order: number[] = []
-      const make = (life: Life): ScriptedSink =>
-        new ScriptedSink({
-          maxBatch: s.maxBatch,
-          concurrency: s.concurrency,
-          deliver: async (events) => {
-            await turns(Math.floor(random() * 4))
-            if (life.dead) return []
-            return events.map((e) => {
-              if (random() < 0.3) return retry('http.500')
-              if (!order.includes(seqOf(e))) order.push(seqOf(e))
-              return KEEP
-            })
-          },
-        })
-      const half = Math.floor(s.count / 2)
-      at.log.append(arrivals.slice(0, half))
-      for (let n = 1; n <= s.lives; n++) {
-        const life = new Life(at)
-        const route = await life.route(
-          make(life),
-          { ...BY_CONVERSATION, retry: { maxAttempts: 1_000, baseMs: 10, maxMs: 100 } },
-          { seed: n },
-        )
-        if (n < s.lives) {
-          await turns(Math.floor(random() * 30))
-          if (random() < 0.7) await at.clock.advance(Math.floor(random() * 300))
-        } else {
-          at.log.append(arrivals.slice(half))
-          route.wake()
-          await at.clock.until('all are delivered', () => order.length === s.count)
-        }
-        life.crash()
-      }
-      for (let entity = 0; entity < s.entities; entity++) {
-        const mine = order.filter((seq) => entityOf.get(seq) === entity)
-        assert.deepEqual(
-          mine,
-          mine.toSorted((a, b) => a - b),
-        )
-      }
-    }),
-    { numRuns: 100 },
-  )
-})

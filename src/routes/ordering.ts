@@ -144,6 +144,15 @@ export class Ordering {
     return WAITS
   }
 
+  /** A late event goes at once. Read again it would look as if it were in time: that it is late is in its row as long as it is on its way. */
+  holdLate(seq: number, entity: string): void {
+    const { held, progress } = this.#o
+    const dueAtMs = Number.MAX_SAFE_INTEGER
+    held.put({ seq, stage: 'order', reason: LATE, key: entity, dueAtMs, atMs: seq, tie: 0, slot: null, stored: false })
+    held.take(seq)
+    progress.done(seq)
+  }
+
   /** Takes what may go now, at most `limit`. */
   takeReady(limit: number): Waiting[] {
     const ready = this.#ready.splice(0, limit)

@@ -7,23 +7,20 @@
 import type { RouteConfig } from '../config/config.ts'
 import { step } from '../diagnostics/step.ts'
 import type { LogReader } from '../log/reader.ts'
-import { backoffMs } from '../pipeline/backoff.ts'
 import type { Clock } from '../pipeline/clock.ts'
 import { deliverPiece } from '../pipeline/deliver.ts'
 import type { Outcome, Stage } from '../pipeline/outcome.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { Alarm } from './alarm.ts'
 import { Between } from './between.ts'
-import { Breaker } from './breaker.ts'
+import { Attempts } from './attempts.ts'
 import type { HeldAt } from './explain.ts'
 import { Held } from './held.ts'
-import { hold } from './holding.ts'
 import type { Ledger, Pending } from './ledger.ts'
 import { Ordering } from './ordering.ts'
 import { Parked } from './parked.ts'
 import { Progress } from './progress.ts'
 import { Settlement } from './settlement.ts'
-import { Spoken } from './spoken.ts'
 import type { RouteStatus } from './status.ts'
 import { type Job, Supply } from './supply.ts'
 import { takeUp } from './take-up.ts'
@@ -55,9 +52,8 @@ export class Route {
   readonly #ordering: Ordering
   readonly #parked: Parked
   readonly #supply: Supply
-  readonly #breaker = new Breaker()
   readonly #settlement: Settlement
-  readonly #spoken: Spoken
+  readonly #attempts: Attempts
   readonly #between = new Between()
   #running = 0
   #paused: boolean
@@ -70,19 +66,16 @@ export class Route {
   /** Stopping, but still delivering what is at hand. */
   #draining = false
   #loop: Promise<void> = Promise.resolve()
-  #sinkError: string | null = null
   /** Why the route takes no event, since it cannot be said what it takes. */
   blocked: RouteStatus['blocked'] = null
   /** Why the sink holds what it is given; null when it does not. */
   holding: string | null = null
-  lastDeliveredAtMs: number | null = null
 
   constructor(options: RouteOptions) {
     this.#o = options
     this.#alarm = new Alarm(options.clock)
     this.name = options.config.name
     this.#paused = options.config.paused
-    this.#spoken = new Spoken(this.name, options.warn)
     const state = options.ledger.route(this.name)
     const position = Math.max(state?.position ?? options.log.nextSeq, options.log.firstSeq)
     this.#progress = new Progress(position, state?.above ?? [], Math.min(state?.readTo ?? 0, options.log.nextSeq))
@@ -108,6 +101,16 @@ export class Route {
       progress: this.#progress,
       settlement: this.#settlement,
     })
+    this.#attempts = new Attempts({
+      config: options.config,
+      held: this.#held,
+      parked: this.#parked,
+      progress: this.#progress,
+      settlement: this.#settlement,
+      clock: options.clock,
+      random: options.random,
+      warn: options.warn,
+    })
     this.#supply = new Supply({
       config: options.config,
       log: options.log,
@@ -119,7 +122,7 @@ export class Route {
       held: this.#held,
       ordering: this.#ordering,
       settlement: this.#settlement,
-      settle: (job, outcome, stage) => this.#settle(job, outcome, stage),
+      settle: (job, outcome, stage) => this.#attempts.settle(job, outcome, stage),
       lastAtMs: ledger.lastAtMs,
       signal: this.#abort.signal,
     })
@@ -144,6 +147,10 @@ export class Route {
   /** New records, a due time passed, a redrive: look again. */
   wake(): void {
     this.#alarm.ring()
+  }
+
+  get lastDeliveredAtMs(): number | null {
+    return this.#attempts.lastDeliveredAtMs
   }
 
   get paused(): boolean {
@@ -172,11 +179,11 @@ export class Route {
       inFlight: this.#running,
       retrying: this.#parked.size,
       held: this.#held.size + this.#ordering.rowless,
-      breaker: this.#breaker.state(this.#o.clock.nowMs()),
+      breaker: this.#attempts.breaker.state(this.#o.clock.nowMs()),
       paused: this.#paused,
       blocked: this.blocked,
       counts: this.#settlement.counts,
-      sinkError: this.#sinkError,
+      sinkError: this.#attempts.sinkError,
       latency: this.#settlement.latency.summary(),
     }
   }
@@ -199,7 +206,7 @@ export class Route {
   redrive(pending: readonly Pending[]): void {
     this.#parked.redrive(pending)
     // A person who asks for a redrive believes that the receiver is well again.
-    this.#breaker.probeNow()
+    this.#attempts.breaker.probeNow()
     this.wake()
   }
 
@@ -273,13 +280,13 @@ export class Route {
     let moved = false
     while (this.#mayStart()) {
       this.#between.run()
-      const closed = this.#breaker.state(this.#o.clock.nowMs()) === 'closed'
+      const closed = this.#attempts.breaker.state(this.#o.clock.nowMs()) === 'closed'
       const jobs = await this.#supply.next(closed ? { limit: this.#o.sink.maxBatch, first: 'due' } : { limit: 1, first: 'fresh' })
       if (jobs === null) return moved
       moved = true
       if (jobs.length === 0) continue
       this.#running++
-      this.#breaker.attempt()
+      this.#attempts.breaker.attempt()
       void this.#deliver(jobs)
     }
     return moved
@@ -291,13 +298,13 @@ export class Route {
 
   #mayStart(): boolean {
     if ((this.#stopping && !this.#draining) || this.#isStill || this.#running >= this.#o.sink.concurrency) return false
-    return this.#breaker.readyAtMs(this.#o.clock.nowMs()) === 0
+    return this.#attempts.breaker.readyAtMs(this.#o.clock.nowMs()) === 0
   }
 
   #idleMs(): number {
     if (this.#running >= this.#o.sink.concurrency || this.#isStill) return IDLE_MS
     const now = this.#o.clock.nowMs()
-    const ready = this.#breaker.readyAtMs(now)
+    const ready = this.#attempts.breaker.readyAtMs(now)
     const next = Math.max(ready, ready > 0 ? 0 : this.#supply.nextAtMs())
     return Math.min(IDLE_MS, Math.max(1, next - now))
   }
@@ -323,8 +330,8 @@ export class Route {
         if (outcome.type === 'hold') {
           held.push(job)
           untilMs = Math.max(untilMs, outcome.untilMs)
-          this.#sinkError = outcome.reason
-        } else this.#settle(job, outcome, 'deliver')
+          this.#attempts.sinkError = outcome.reason
+        } else this.#attempts.settle(job, outcome, 'deliver')
       }
       this.#settlement.sinkReached()
       step('route.before_commit')
@@ -346,52 +353,5 @@ export class Route {
     const outcomes = await deliverPiece(this.#o.sink, events, this.#abort.signal)
     step('sink.delivered')
     return outcomes
-  }
-
-  /** The one place where an outcome becomes a commit, a wait or a dead letter. */
-  #settle(job: Job, outcome: Outcome, stage: string): void {
-    const now = this.#o.clock.nowMs()
-    const { retry } = this.#o.config
-    if (job.note !== null && job.attempt === 0) this.#settlement.noted(job, job.note, now)
-    if (outcome.type === 'keep' || outcome.type === 'drop') {
-      this.#breakerAfter(() => this.#breaker.succeeded(), 'delivered')
-      if (outcome.type === 'keep') {
-        this.#sinkError = null
-        this.lastDeliveredAtMs = now
-        this.#settlement.delivered(job, now)
-      } else this.#settlement.dropped(job, outcome, stage, now)
-      this.#parked.finish(job)
-      return
-    }
-    const { entity } = job
-    const state = job.origin === 'redrive' ? 'redrive' : 'retry'
-    if (outcome.type === 'hold') {
-      hold({ held: this.#held, progress: this.#progress, settlement: this.#settlement }, job, outcome, stage, now)
-      return
-    }
-    const attempt = job.attempt + 1
-    if (stage === 'deliver') {
-      if (outcome.type === 'retry') this.#breakerAfter(() => this.#breaker.failed(now), outcome.reason)
-      else this.#breakerAfter(() => this.#breaker.succeeded(), outcome.reason)
-      this.#sinkError = outcome.type === 'retry' ? outcome.reason : this.#sinkError
-    }
-    this.#settlement.failed(job, attempt, outcome, stage, now)
-    if (outcome.type === 'retry' && attempt < retry.maxAttempts) {
-      const dueAtMs = now + backoffMs(retry, attempt, this.#o.random(), outcome.afterMs)
-      this.#parked.park({ seq: job.seq, state, attempt, dueAtMs, reason: outcome.reason, entity, mark: job.mark })
-      return
-    }
-    this.#settlement.died(job, attempt, outcome, stage, now)
-    this.#parked.finish(job)
-    this.#spoken.died(outcome.reason, now)
-  }
-
-  /** Changes the breaker, and says so when attempts stop because the sink fails every time, and when they go on. */
-  #breakerAfter(change: () => void, reason: string): void {
-    const nowMs = this.#o.clock.nowMs()
-    const wasClosed = this.#breaker.state(nowMs) === 'closed'
-    change()
-    const isClosed = this.#breaker.state(nowMs) === 'closed'
-    if (wasClosed !== isClosed) this.#spoken.breaker(isClosed, reason)
   }
 }

@@ -280,27 +280,9 @@ export class Supply {
     } else if (config.order?.late === 'deadletter') this.#o.settle({ ...job, note: null }, dead(LATE), 'order')
     else {
       settlement.noted(job, { reason: LATE, key: null }, now)
-      this.#holdLate(job, entered.entity)
+      ordering.holdLate(seq, entered.entity)
       this.#fresh.push(lateOf(job))
     }
-  }
-
-  /** Once more it would look as if it were in time: that it is late is in its row as long as it is on its way. */
-  #holdLate({ seq }: Job, entity: string): void {
-    const { held, progress } = this.#o
-    held.put({
-      seq,
-      stage: 'order',
-      reason: LATE,
-      key: entity,
-      dueAtMs: Number.MAX_SAFE_INTEGER,
-      atMs: seq,
-      tie: 0,
-      slot: null,
-      stored: false,
-    })
-    held.take(seq)
-    progress.done(seq)
   }
 
   /** A parked record that cannot be read any more: damaged on disk. Said, counted, and the way made free. */
