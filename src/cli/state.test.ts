@@ -148,3 +148,48 @@ test('state rebuild: exit code 1 and the differences when the old state was wron
   assert.equal(other.code, 1)
   assert.match(other.out, /^different, the new state answers now: .*\n {2}conversation c1: open, endedAtMs\n$/)
 })
+
+test('state routes: how each stands, and why one does not go on', async (t) => {
+  const route = {
+    position: 9,
+    lag: 0,
+    held: 0,
+    retrying: 0,
+    breaker: 'closed',
+    paused: false,
+    blocked: null,
+    deadLetters: 0,
+    sinkError: null,
+  }
+  const routes = {
+    crm: {
+      ...route,
+      lag: 7,
+      breaker: 'open',
+      sinkError: 'http.503',
+      lastDeliveredAtMs: AT,
+      counts: { delivered: 4, redelivered: 1, dead: 2 },
+    },
+    held: { ...route, blocked: { code: 'match.name_unknown', message: 'route held holds: "Sails"' }, counts: {} },
+    lake: { ...route, paused: true, held: 3, counts: { 'dropped|limit.rate|q1': 2, 'dropped|limit.rate|q2': 3, 'held|limit.rate|': 5 } },
+    out: { ...route, counts: { delivered: 1 } },
+  }
+  const { url } = await testService(t, () => ({ json: { routes, mode: 'dev' } }))
+  const { code, out, err } = await run(['state', 'routes', '--url', url])
+  assert.equal(code, 0, err)
+  assert.deepEqual(
+    out
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(/  +/)),
+    [
+      ['crm', 'breaker open', '9', '7', '0', '0', '5', '0', '0', '2026-08-14T09:30:00.000Z'],
+      ['held', 'blocked', '9', '0', '0', '0', '0', '0', '0', '-'],
+      ['lake', 'paused', '9', '0', '3', '0', '0', '5', '0', '-'],
+      ['out', 'runs', '9', '0', '0', '0', '1', '0', '0', '-'],
+    ],
+  )
+  assert.equal(err, 'route crm: the sink fails: http.503\nroute held holds: "Sails" [match.name_unknown]\n')
+  assert.deepEqual(JSON.parse((await run(['state', 'routes', '--json', '--url', url])).out), { routes })
+})

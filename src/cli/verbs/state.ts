@@ -1,4 +1,4 @@
-/** `trunkline state`: what the running service has put together from the events: conversations, agents, queues; and making it again from the log. */
+/** `trunkline state`: what the running service has put together from the events: conversations, agents, queues; and making it again from the log. And its routes. */
 import { Command } from 'commander'
 import { clientOf, type Client } from '../client.ts'
 import { note, print, printJson, type Context } from '../context.ts'
@@ -8,6 +8,7 @@ import { count, instant, table } from '../format.ts'
 import { readTime, TIMES, wholeNumber, withClient, withExamples, withJson, type ClientOptions } from '../options.ts'
 import { entriesOf, fieldOf, listOf, numberOf, textOf } from '../read.ts'
 import { clip, safe } from '../text.ts'
+import { routesVerb } from './state-routes.ts'
 
 type Options = ClientOptions & { readonly json?: true; readonly asOf?: string }
 type ConversationOptions = Options & { readonly open?: true; readonly limit: number }
@@ -18,8 +19,10 @@ const REBUILD_TIMEOUT_MS = 3_600_000
 const MAX_NAME_CHARS = 40
 
 export function stateCommand(context: Context): Command {
-  const command = new Command('state').description('show conversations, agents and queues as the events tell, or make that state again')
-  for (const make of [conversationsVerb, agentsVerb, queuesVerb, rebuildVerb]) command.addCommand(make(context))
+  const command = new Command('state').description(
+    'show conversations, agents and queues as the events tell, and routes; or make that state again',
+  )
+  for (const make of [conversationsVerb, agentsVerb, queuesVerb, routesVerb, rebuildVerb]) command.addCommand(make(context))
   return withExamples(command, 'trunkline state conversations --open', 'trunkline state queues --interval 30m')
 }
 
