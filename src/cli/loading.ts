@@ -1,6 +1,6 @@
 /** Loads the configuration for the verbs that may run it, and says everything that is wrong with it. */
 import type { Config } from '../config/config.ts'
-import type { ConfigError } from '../config/errors.ts'
+import { placeOf, type ConfigError } from '../config/errors.ts'
 import type { ConfigFlags } from '../config/reading.ts'
 import { note, type Context } from './context.ts'
 import { USAGE } from './failure.ts'
@@ -28,20 +28,22 @@ export type ConfigCheck = {
 export async function checkedConfig(context: Context, flags: ConfigFlags): Promise<ConfigCheck> {
   const { loadConfig } = await import('../config/load.ts')
   const result = await loadConfig({ cwd: context.io.cwd, env: context.io.env, flags, mustExist: true })
-  const { warnings } = result
-  if ('errors' in result) return { config: null, errors: result.errors, warnings }
+  if ('errors' in result) return { config: null, errors: result.errors, warnings: result.warnings }
   const { config } = result
-  if (config.schemas.dir === null) return { config, errors: [], warnings }
-  const { loadSchemas } = await import('../schema/folder.ts')
-  const { problems } = await loadSchemas(config.schemas.dir)
+  const [{ loadSchemas }, { Registry }, { doubtsOf }] = await Promise.all([
+    import('../schema/folder.ts'),
+    import('../schema/registry.ts'),
+    import('../hosts/match-doubts.ts'),
+  ])
+  const { schemas, problems } = config.schemas.dir === null ? { schemas: [], problems: [] } : await loadSchemas(config.schemas.dir)
+  const warnings = [...result.warnings, ...doubtsOf(config, new Registry(schemas))]
   return { config, errors: problems.map((problem) => ({ ...problem, path: 'schemas.dir' })), warnings }
 }
 
 type Shown = Omit<ConfigError, 'code'> & { readonly code: string }
 
-/** `file: path: message`, and the fix below it. */
+/** `file: message`, with the place in the file, and the fix below it. */
 export function printConfigError(context: Context, error: Shown, kind: 'warning: ' | ''): void {
-  const place = [error.file, error.path].filter((part) => part !== null && part !== '').map((part) => `${part}: `)
-  note(context, escapeText(`${kind}${place.join('')}${error.message} [${error.code}]`))
+  note(context, escapeText(`${kind}${placeOf(error)}${error.message} [${error.code}]`))
   note(context, `  fix: ${escapeText(error.hint)}`)
 }

@@ -99,8 +99,8 @@ test('every configuration error is printed with file, path and fix, and nothing 
   for (const verb of [['config', 'check'], ['config'], ['dev'], ['start']]) {
     const { code, out, err } = await run(verb, { cwd, terminal: true })
     assert.deepEqual([code, out], [2, ''], verb.join(' '))
-    assert.ok(err.includes(`${file}: rotues: rotues is no known key. [config.unknown_key]\n  fix: Did you mean "routes"?\n`), err)
-    assert.ok(err.includes(`${file}: http.port: `) && !err.includes('\u001b'), err)
+    assert.ok(err.includes(`${file}: rotues is no known key. [config.unknown_key]\n  fix: Did you mean "routes"?\n`), err)
+    assert.ok(err.includes(`${file}: http.port must be `) && !err.includes('\u001b'), err)
   }
   const json = JSON.parse((await run(['config', 'check', '--json'], { cwd })).out) as { ok: boolean; errors: { path: string }[] }
   assert.deepEqual(
@@ -108,6 +108,20 @@ test('every configuration error is printed with file, path and fix, and nothing 
     [false, ['["a\\u001b[2J"]', 'http.port', 'rotues'].toSorted()],
   )
   assert.ok(!existsSync(join(cwd, '.trunkline')))
+})
+
+test('config check doubts a match that no event can have, and the file is all right', async (t) => {
+  const cwd = folder(t)
+  const match = { detailType: ['v2.detail.events.conversation.{id}.acd.end'] }
+  const routes = { crm: { match, mediaTypes: ['voices'], otherTopics: 'pass', sink: { type: 'file', dir: 'out' } } }
+  writeFileSync(join(cwd, 'trunkline.config.json'), JSON.stringify({ routes }))
+  const { code, out, err } = await run(['config', 'check'], { cwd })
+  assert.equal(code, 0)
+  assert.match(out, /: ok, 1 route \(crm\)\n$/)
+  assert.match(err, /warning: .*: routes\.crm\.mediaTypes\[0\] is "voices"[^]*Did you mean "voice"\?/)
+  assert.match(err, /warning: .*: routes\.crm\.match\.detailType is no key[^]*Did you mean "detail-type"\?/)
+  const json = JSON.parse((await run(['config', 'check', '--json'], { cwd })).out) as { ok: boolean; warnings: { code: string }[] }
+  assert.deepEqual([json.ok, json.warnings.map((warning) => warning.code)], [true, ['config.match_unknown', 'config.match_unknown']])
 })
 
 test('config check also looks at the files that are named: schemas that are none, a folder that is not there', async (t) => {

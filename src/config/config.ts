@@ -131,7 +131,7 @@ export type RouteInput = {
         readonly overflow?: OverflowPolicy | undefined
         /** With `sample`, one in so many of the events above the rate passes. */
         readonly sampleOneIn?: number | undefined
-        /** Rates of single keys, such as `{ Sales: { perSecond: 20 } }`, queues and divisions by id or name; null never limits the key. */
+        /** Rates of single keys, such as `{ Sales: { perSecond: 20 } }`, queues and divisions by id or name; null never limits the key, but a `priority` below `dropBelow` goes before it. */
         readonly limits?: Readonly<Record<string, LimitRate | null>> | undefined
         /** Lets some keys pass and drops others, by numbers that you give them; null treats all alike. */
         readonly priority?:
@@ -140,7 +140,7 @@ export type RouteInput = {
               readonly of?: Readonly<Record<string, number>> | undefined
               /** Numbers for the queues of the directory by their names and divisions, such as `[{ queue: 'VIP*', priority: 9 }]`; the first that fits, after `of`. */
               readonly rules?: readonly PriorityRuleInput[] | undefined
-              /** Events of a lower priority are dropped; null drops none. */
+              /** Events of a lower priority are dropped, whatever `limits` says of their key; null drops none. */
               readonly dropBelow?: number | null | undefined
               /** Events of this or a higher priority are not limited; null limits all. */
               readonly unlimitedFrom?: number | null | undefined

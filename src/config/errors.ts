@@ -26,6 +26,8 @@ export const CONFIG_CODES = {
   'config.pattern_limit': 'Warning: an event pattern that holds here and that AWS would refuse as a rule.',
   'config.topic_unknown': 'Warning: a topic that Genesys does not list, as on a bus of your own; only events that carry it match.',
   'config.topic_with_id': 'Warning: a topic with a real id where topics have the literal `{id}`; no event matches it.',
+  'config.match_unknown':
+    'Warning: a key, field, value or medium in `match` or `mediaTypes` that no event known of has, so that it takes nothing. Of `config check`, and of a service when it starts.',
   'config.names_need_genesys': 'A route filters by the name of a queue or division, and no OAuth client is configured to look it up.',
   'config.names_not_looked_up':
     'Warning: a limit has keys that are no ids, and no OAuth client is configured to look them up as names; they are taken as they are.',
@@ -54,7 +56,8 @@ export function formatConfigErrors(errors: readonly ConfigError[]): string {
   return errors.map((error) => `${placeOf(error)}${error.message} [${error.code}]\n  ${error.hint}\n`).join('')
 }
 
-function placeOf(error: ConfigError): string {
-  const parts = [error.file, error.path].filter((part) => part !== null && part !== '')
-  return parts.length === 0 ? '' : `${parts.join(': ')}: `
+/** What stands before the message on a line: the file, and the place in it where the message does not begin with it. */
+export function placeOf({ file, path, message }: Pick<ConfigError, 'file' | 'path' | 'message'>): string {
+  const place = message.startsWith(`${path} `) ? '' : path
+  return [file, place].map((part) => (part === null || part === '' ? '' : `${part}: `)).join('')
 }

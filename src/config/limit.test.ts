@@ -40,6 +40,25 @@ test('a key and a rate are enough: the rest delays, and a second may come at onc
   assert.deepEqual(result.warnings, [])
 })
 
+test('a key is one of four words or a path from a key of the envelope: a slip is said with the likely one', () => {
+  for (const per of ['queue', 'user', 'topic', 'conversation', 'source', 'detail-type', 'detail.eventBody.mediaType', 'detail.kind'])
+    assert.ok('config' in resolved({ per, perSecond: 1 }), per)
+  for (const [per, meant] of [
+    ['queues', 'queue'],
+    ['Users', 'user'],
+    ['conversationId', 'conversation'],
+    ['queueId', 'queue'],
+    ['eventBody.mediaType', 'detail.eventBody.mediaType'],
+    ['details.eventBody.mediaType', 'detail.eventBody.mediaType'],
+  ] as const) {
+    const result = resolved({ per, perSecond: 1 })
+    assert.deepEqual(problems(result), ['config.bad_value routes.crm.limit.per'], per)
+    assert.ok('errors' in result && result.errors[0]?.hint.includes(`Did you mean "${meant}"?`), JSON.stringify(result))
+  }
+  const result = resolved({ per: 'somethingElse', perSecond: 1 })
+  assert.ok('errors' in result && /queue, user, topic, conversation/.test(result.errors[0]?.hint ?? ''), JSON.stringify(result))
+})
+
 test('what is missing or outside is said at its place', () => {
   assert.deepEqual(problems(resolved({})), ['config.missing_value routes.crm.limit.per', 'config.missing_value routes.crm.limit.perSecond'])
   assert.deepEqual(problems(resolved({ per: 'queue id', perSecond: 0 })), [

@@ -1,6 +1,7 @@
 /** Reads what only `limit` has: rates by key and numbers by key; and checks what the options of a limit say together. */
 import { compileTopics } from '../pipeline/topic-pattern.ts'
 import { takesChanges } from './changes.ts'
+import { DETAIL_KEYS, ENVELOPE_KEYS } from '../match/envelope.ts'
 import { wildcardProblem } from '../match/wildcard.ts'
 import type { LimitRate, PriorityRule } from './config.ts'
 import { nearestName } from './nearest.ts'
@@ -115,6 +116,8 @@ export function checkLimit(route: Readonly<Record<string, unknown>>, path: strin
   const { per, overflow, priority } = limit
   const bad = (at: string, message: string, hint: string): void =>
     report(reading, inFile(`${path}.${at}`, null), 'config.bad_value', message, hint)
+  const perHint = typeof per === 'string' ? misspeltKey(per) : null
+  if (perHint !== null) bad('per', `is ${describe(per, false)}, by which nothing can be counted.`, perHint)
   // A finished conversation is whole.
   const pairs = takesChanges(route) ? [] : pairedTopics(limit['topics'] ?? route['topics'], reading)
   if (overflow === 'latest' && pairs.length > 0)
@@ -149,6 +152,21 @@ export function checkLimit(route: Readonly<Record<string, unknown>>, path: strin
       'Give one of the two, or null for no priority.',
     )
 }
+
+/** What a key was likely meant to be; null where it is one of the words, or begins as a path of the envelope does. */
+function misspeltKey(per: string): string | null {
+  const [first = '', ...rest] = per.split('.')
+  if (rest.length === 0 ? WORDS.includes(per) || PLAIN_KEYS.includes(per) : first === 'detail') return null
+  const isOfDetail = DETAIL_KEYS.some((key) => key.toLowerCase() === first.toLowerCase())
+  const near = rest.length === 0 ? nearestName(per, WORDS) : nearestName(first, ENVELOPE_KEYS)
+  const meant = isOfDetail ? `detail.${per}` : near?.close === true ? [near.name, ...rest].join('.') : null
+  const known = `Known are ${WORDS.join(', ')}, and paths of the envelope such as detail.eventBody.mediaType.`
+  return meant === null ? known : `Did you mean "${meant}"? ${known}`
+}
+
+const WORDS: readonly string[] = ['queue', 'user', 'topic', 'conversation']
+/** Keys that have a value rather than more keys. */
+const PLAIN_KEYS: readonly string[] = ENVELOPE_KEYS.filter((key) => key !== 'detail' && key !== 'resources')
 
 /** The known topics of a list that tell of a beginning or an end. */
 function pairedTopics(topics: unknown, reading: Reading): string[] {

@@ -82,6 +82,13 @@ test('topics that carry no queue ask for a decision, and are named', () => {
   assert.ok(routeOf({ topics, queues: [Q1], otherTopics: 'pass' }).patterns.length === 1)
 })
 
+test('several keys that topics say nothing about are one error, short however many topics there are', () => {
+  const [error, ...others] = errorsOf({ queues: [Q1], mediaTypes: ['voice'], divisions: [Q2] })
+  assert.deepEqual([error?.[0], error?.[1], others], ['config.missing_value', 'routes.crm.otherTopics', []])
+  assert.match(error?.[2] ?? '', /queues \(\d+\), mediaTypes \(\d+\), divisions \(\d+\)/)
+  assert.ok((error?.[2].length ?? Infinity) < 500, error?.[2])
+})
+
 test('one mistake is one error: what follows from it is not said beside it', () => {
   for (const [route, path] of [
     [{ queues: [' no name'], otherTopics: 'pass' }, 'routes.crm.queues[0]'],

@@ -69,12 +69,9 @@ export function patternsOf(route: Readonly<Record<string, unknown>>, path: strin
     },
     reading.context.knownTopics,
   )
-  if (otherTopics === null || otherTopics === undefined)
-    for (const facet of asked) {
-      const silent = without[facet]
-      if (silent.length > 0)
-        report(reading, inFile(`${path}.otherTopics`, undefined), 'config.missing_value', saysNothing(facet, silent), DECIDE)
-    }
+  const silent = asked.filter((facet) => without[facet].length > 0)
+  if ((otherTopics === null || otherTopics === undefined) && silent.length > 0)
+    report(reading, inFile(`${path}.otherTopics`, undefined), 'config.missing_value', saysNothing(silent, without), DECIDE)
   if (pattern === null && otherTopics === 'drop')
     report(
       reading,
@@ -87,11 +84,15 @@ export function patternsOf(route: Readonly<Record<string, unknown>>, path: strin
 }
 
 const FACETS = ['queues', 'mediaTypes', 'divisions'] as const
-const DECIDE = "Write otherTopics: 'pass' to take their events whatever they are about, or 'drop' to leave them out."
-const SHOWN = 4
+type Facet = (typeof FACETS)[number]
+const DECIDE =
+  "Write otherTopics: 'pass' to take their events whatever they are about, or 'drop' to leave them out, or name topics. For whole calls by their queue see changes: 'conversation'."
+const SHOWN = 3
 
-function saysNothing(facet: (typeof FACETS)[number], topics: readonly string[]): string {
-  const shown = topics.slice(0, SHOWN).join(', ')
-  const more = topics.length > SHOWN ? ` and ${topics.length - SHOWN} more` : ''
-  return `is needed: ${facet} says nothing about topics of this route that carry none: ${shown}${more}.`
+function saysNothing(facets: readonly Facet[], without: Readonly<Record<Facet, readonly string[]>>): string {
+  const topics = new Set(facets.flatMap((facet) => without[facet]))
+  const counts = facets.map((facet) => (facets.length === 1 ? facet : `${facet} (${without[facet].length})`)).join(', ')
+  const shown = [...topics].slice(0, SHOWN).join(', ')
+  const some = topics.size > SHOWN ? `${topics.size} topics, such as ${shown}` : shown
+  return `is needed: some topics of the route say nothing of ${counts}: ${some}.`
 }

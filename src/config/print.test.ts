@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Config, RouteConfig } from './config.ts'
-import { formatConfig, printConfig } from './print.ts'
+import { formatConfig, printConfig, shownTake } from './print.ts'
 import { resolveConfig, type ConfigResult } from './resolve.ts'
 import { routeRevision } from './revision.ts'
 
@@ -30,6 +30,24 @@ test('prints every option with its value and origin, secrets masked, as data and
   assert.match(text, /^routes\.crm\.sink\.headers +\{"authorization":"\*\*\*"\} +file$/m)
   assert.match(text, /^routes\.crm\.topics +null +default$/m)
   assert.doesNotMatch(text, /undefined/)
+})
+
+test('what a route takes, in a few words', () => {
+  const taken = (route: object): string => {
+    const routes = { crm: { ...route, sink: { type: 'file', dir: 'out' } } }
+    const client = { region: 'mypurecloud.de', clientId: 'c', clientSecret: 's' }
+    return shownTake(resolved({ genesys: client, routes }, {}).routes[0] ?? assert.fail())
+  }
+  const acdEnd = 'v2.detail.events.conversation.{id}.acd.end'
+  assert.equal(taken({}), 'all topics')
+  assert.equal(taken({ topics: [acdEnd] }), acdEnd)
+  assert.equal(taken({ topics: ['a', 'b', 'c', 'd'] }), '4 topics')
+  assert.equal(taken({ queues: ['Sales', 'Billing'], otherTopics: 'pass' }), 'queues Sales, Billing')
+  assert.equal(
+    taken({ match: { source: ['x'] }, limit: { per: 'queue', perSecond: 5 }, mediaTypes: ['voice'], otherTopics: 'pass' }),
+    'media voice; a pattern; limit 5/s per queue',
+  )
+  assert.equal(taken({ changes: 'conversation', queues: ['a', 'b', 'c', 'd'] }), 'finished conversations; 4 queues')
 })
 
 test('property: no secret is in printed output, errors or warnings, wherever it was given and whatever is wrong with it', () => {

@@ -71,6 +71,26 @@ export function maskRoute(route: RouteConfig): RouteConfig {
   return { ...route, sink: { ...route.sink, url: route.sink.shownUrl, headers } }
 }
 
+/** What a route takes, in a few words: `queues Sales, Billing; a pattern; limit 5/s per queue`. Names stand as they are written. */
+export function shownTake({ changes, topics, match, queues, mediaTypes, divisions, limit }: RouteConfig): string {
+  const few = (list: readonly string[] | null, word: string): readonly string[] => {
+    if (list === null) return []
+    return [list.length > SHOWN ? `${list.length} ${word}` : `${word} ${list.join(', ')}`]
+  }
+  const narrowed = [
+    ...(changes === null ? [] : ['finished conversations']),
+    ...(topics !== null && topics.length <= SHOWN ? [topics.join(', ')] : few(topics, 'topics')),
+    ...few(queues, 'queues'),
+    ...few(mediaTypes, 'media'),
+    ...few(divisions, 'divisions'),
+    ...(match === null ? [] : ['a pattern']),
+  ]
+  const limited = limit === null ? [] : [`limit ${limit.perSecond}/s per ${limit.per}`]
+  return [...(narrowed.length === 0 ? ['all topics'] : narrowed), ...limited].join('; ')
+}
+
+const SHOWN = 3
+
 /** Where a sink's events go, in a few words without secrets. */
 export function shownSink(sink: RouteConfig['sink']): string {
   switch (sink.type) {

@@ -282,7 +282,7 @@ test('all errors are reported at once, and as text with place and fix', () => {
     'config.wrong_type',
   ])
   const text = formatConfigErrors(errors)
-  assert.match(text, /^\/etc\/app\/trunkline\.config\.ts: htpp: htpp is no known key\. \[config\.unknown_key\]\n  Did you mean "http"\?\n/m)
+  assert.match(text, /^\/etc\/app\/trunkline\.config\.ts: htpp is no known key\. \[config\.unknown_key\]\n  Did you mean "http"\?\n/m)
 })
 
 test('topics: unknown ones are warnings, real ids name the template, what can match nothing is an error', () => {

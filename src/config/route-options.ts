@@ -156,7 +156,7 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     type: 'rates',
     default: {},
     description:
-      'Rates of single keys, such as `{ Sales: { perSecond: 20 } }`, queues and divisions by id or name; null never limits the key.',
+      'Rates of single keys, such as `{ Sales: { perSecond: 20 } }`, queues and divisions by id or name; null never limits the key, but a `priority` below `dropBelow` goes before it.',
   },
   {
     path: 'routes.*.limit.priority',
@@ -184,7 +184,7 @@ export const ROUTE_OPTIONS: readonly Option[] = [
     default: null,
     nullable: true,
     min: -1_000_000,
-    description: 'Events of a lower priority are dropped; null drops none.',
+    description: 'Events of a lower priority are dropped, whatever `limits` says of their key; null drops none.',
   },
   {
     path: 'routes.*.limit.priority.unlimitedFrom',

@@ -11,8 +11,8 @@ const FACTS: PageFacts = {
   accepted: 0,
   sources: [{ name: 'genesys.notifications', connected: false }],
   routes: [
-    { name: 'crm', topics: 'all', sink: 'http <x>', paused: true, deadLetters: 3 },
-    { name: 'out', topics: 'all', sink: 'file out', paused: false, deadLetters: 0 },
+    { name: 'crm', takes: 'all', sink: 'http <x>', paused: true, deadLetters: 3 },
+    { name: 'out', takes: 'all', sink: 'file out', paused: false, deadLetters: 0 },
   ],
 }
 

@@ -6,7 +6,7 @@ export type PageFacts = {
   readonly simulating: boolean
   readonly routes: readonly {
     readonly name: string
-    readonly topics: string
+    readonly takes: string
     readonly sink: string
     readonly paused: boolean
     readonly deadLetters: number
@@ -19,7 +19,7 @@ export type PageFacts = {
 export function page(facts: PageFacts): string {
   const auth = facts.tokenNeeded ? ` \\\n  -H "authorization: Bearer $TRUNKLINE_TOKEN"` : ''
   const rows = facts.routes
-    .map((r) => `<tr><td>${text(r.name)}</td><td>${text(r.topics)}</td><td>${text(r.sink)}</td><td>${stateOf(r)}</td></tr>`)
+    .map((r) => `<tr><td>${text(r.name)}</td><td>${text(r.takes)}</td><td>${text(r.sink)}</td><td>${stateOf(r)}</td></tr>`)
     .join('')
   const sources = facts.sources
     .map(
@@ -38,7 +38,7 @@ td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}code{back
 </style></head><body>
 <h1>Trunkline is running</h1>
 <p>Mode <b>${facts.mode}</b>${facts.simulating ? ', with a simulated call now and then' : ''}. ${facts.accepted} records accepted since start.</p>
-<h2>Routes</h2><table><tr><th>route</th><th>topics</th><th>sink</th><th></th></tr>${rows}</table>${sources}
+<h2>Routes</h2><table><tr><th>route</th><th>takes</th><th>sink</th><th></th></tr>${rows}</table>${sources}
 <h2>Send an event</h2>
 <pre>curl -s ${text(facts.url)}/v1/events${auth} \\
   -H 'content-type: application/json' \\

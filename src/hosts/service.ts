@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import type { Config } from '../config/config.ts'
-import { shownSink } from '../config/print.ts'
+import { shownSink, shownTake } from '../config/print.ts'
 import { TrunklineError } from '../errors.ts'
 import { nearestTopics } from '../event/topics.ts'
 import { Flags } from '../flags/flags.ts'
@@ -34,6 +34,7 @@ import { LimitsFile } from './limits-file.ts'
 import { LogFollower } from './log-follower.ts'
 import { metrics } from './metrics.ts'
 import { openRoute } from './open-route.ts'
+import { doubtsOf } from './match-doubts.ts'
 import { page } from './page.ts'
 import { pauseByFlags } from './pause.ts'
 import { explainFull, reportRecovery, reportSlowStop, warnOfLeftRoutes } from './reports.ts'
@@ -156,6 +157,7 @@ async function run(
   const info = (message: string): void => logger.info(message)
   const flags = new Flags(sqliteFlags(ledger, warn))
   const validation = await Validation.open({ schemas: config.schemas, flags, warn })
+  for (const { code, message, hint } of doubtsOf(config, validation.registry)) warn(code, `${message} ${hint}`)
   const gaps = new GapBook(ledger)
   const genesys = new Genesys({ config, log, ledger, gaps, warn, info })
   opened.push(() => genesys.stop())
@@ -289,7 +291,7 @@ async function run(
         // The page needs no token, so where one is needed it does not tell where events go.
         routes: (tokenHash === null ? config.routes : []).map((r) => ({
           name: r.name,
-          topics: r.changes === null ? (r.topics?.join(', ') ?? 'all') : 'finished conversations',
+          takes: shownTake(r),
           sink: shownSink(r.sink),
           paused: routes.get(r.name)?.paused === true,
           deadLetters: ledger.deadLetters().get(r.name) ?? 0,

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { Config, RouteConfig } from '../../config/config.ts'
-import { shownSink } from '../../config/print.ts'
+import { shownSink, shownTake } from '../../config/print.ts'
 import { dataDirOf, DEFAULT_URL } from '../client.ts'
 import { note, paintFor, print, printProblem, type Context } from '../context.ts'
 import { FAILED, problemOf } from '../failure.ts'
@@ -117,7 +117,7 @@ function announce(context: Context, { config, mode, simulate, genesys, url, toke
   row('config', escapeText(config.file ?? 'none; the defaults'))
   row('data', escapeText(config.dataDir))
   for (const route of config.routes)
-    row('route', safe`${route.name}: ${topicsOf(route)} -> ${sinkOf(route)}${route.paused ? ', paused' : ''}`)
+    row('route', safe`${route.name}: ${shownTake(route)} -> ${sinkOf(route)}${route.paused ? ', paused' : ''}`)
   if (genesys !== null) row('genesys', escapeText(genesys))
   if (mode === 'dev') row('simulator', simulate ? 'plays a call now and then (--no-simulate turns it off)' : 'off')
   if (token) row('token', 'the one in TRUNKLINE_TOKEN')
@@ -138,10 +138,6 @@ async function genesysOf(config: Config): Promise<string | null> {
   const place = clientId === null || clientSecret === null ? null : await placeOf(config)
   if (place === null) return null
   return `${place}, ${notifications === null ? 'names only' : `notifications of ${count(notifications.topics.length, 'topic')}`}`
-}
-
-function topicsOf(route: RouteConfig): string {
-  return route.topics === null ? 'all topics' : route.topics.length > 3 ? `${route.topics.length} topics` : route.topics.join(', ')
 }
 
 function sinkOf(route: RouteConfig): string {
