@@ -20,11 +20,23 @@ function start() {
 }
 
 async function run() {
-  const { existsSync } = await import('node:fs')
+  const { existsSync, realpathSync } = await import('node:fs')
   const source = new URL('../src/cli/main.ts', import.meta.url)
+  if (existsSync(source)) goToCaller(realpathSync(new URL('..', import.meta.url)))
   const main = existsSync(source) ? source : new URL('../dist/cli/main.js', import.meta.url)
   const command = await import(main.href)
   process.exitCode = await command.main(process.argv.slice(2))
+}
+
+// npm runs the scripts of a clone in its root, wherever it was called; paths are meant from where the person is.
+function goToCaller(root) {
+  const { npm_lifecycle_event: script, INIT_CWD: caller } = process.env
+  if ((script !== 'trunkline' && script !== 'start') || !caller || process.cwd() !== root) return
+  try {
+    process.chdir(caller)
+  } catch {
+    // The folder is gone by now: the root will do.
+  }
 }
 
 // Node 24.0 to 24.14 call SQLite, and 24.0 to 24.11 type stripping, experimental. Both are relied on knowingly and

@@ -56,7 +56,7 @@ async function init(context: Context, folder: string, options: Options): Promise
   if (options.json === true) return printJson(context, { written })
   for (const path of written) print(context, safe`wrote ${path}`)
   const there = folder === '.' ? '' : safe`cd ${folder} && `
-  // In a clone npm runs the command from the clone's own folder, wherever it was typed.
+  // A folder outside of the clone has no such script; from here both work.
   if (IN_A_CLONE)
     print(
       context,
