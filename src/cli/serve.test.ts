@@ -61,11 +61,16 @@ test('the banner says which Genesys Cloud is called, and what for', { timeout: 3
     clientSecret: 's',
     notifications: { topics: ['v2.users.{id}.presence'] },
   }
-  writeFileSync(join(cwd, 'trunkline.config.json'), JSON.stringify({ genesys, routes: { out: { sink: { type: 'file', dir: 'out' } } } }))
+  writeFileSync(
+    join(cwd, 'trunkline.config.json'),
+    JSON.stringify({ genesys, routes: { out: { queues: ['Sales'], otherTopics: 'drop', sink: { type: 'file', dir: 'out' } } } }),
+  )
   const service = await running(cwd, ['dev', '--no-simulate', '--port', '0', '--log-level', 'silent'])
   while (!service.io.out().includes('  watch')) await new Promise(setImmediate)
   assert.match(service.io.out(), /^ +genesys +http:\/\/127\.0\.0\.1:9, notifications of 1 topic$/m)
+  assert.match(service.io.out(), /^ +route +out: queues Sales -> file /m)
   const html = await (await fetch(service.url)).text()
+  assert.match(html, /<td>out<\/td><td>queues Sales<\/td>/)
   assert.match(html, /genesys\.notifications is <b>not connected<\/b>/)
   service.io.interrupt()
   assert.equal(await service.ended, 0)
