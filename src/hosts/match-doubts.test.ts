@@ -108,6 +108,13 @@ test('fields that no schema of the topics has', () => {
     '"detail.eventBody.queueId"',
   )
   only(body({ queueId: { id: [UUID] } }, ACD_END), 'match.detail.eventBody.queueId.id')
+  // A list is no step of a path.
+  only(
+    body({ communications: { ids: ['x'] } }, ATTRIBUTES),
+    'match.detail.eventBody.communications.ids',
+    '"detail.eventBody.communications.id"',
+  )
+  assert.deepEqual(doubts(body({ communications: { id: ['x'] } }, ATTRIBUTES)), [])
   // One of the topics has it.
   assert.deepEqual(doubts(body({ acdOutcome: ['ABANDON'] }, ACD_END, ACD_START)), [])
   // What is in an object with any keys is not known, and what is in a list is.
