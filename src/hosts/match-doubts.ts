@@ -155,7 +155,11 @@ class Doubts {
     const of = open.length === 1 ? `the schema of ${open[0]}` : `the schemas of its ${open.length} topics`
     if (places.length === 0) {
       const fields = new Set(open.flatMap((topic) => this.#fieldsOf(topic).map((field) => field.path)))
-      const near = nearestName(path, fields)
+      // What the field would be in is there, and is not what was meant.
+      const near = nearestName(
+        path,
+        [...fields].filter((field) => !path.startsWith(`${field}.`)),
+      )
       const hint = near === null ? 'See `trunkline schemas show`.' : `The nearest field is "${BODY}${near.name}".`
       return this.#add('config.match_unknown', `match.${cut(name)}`, `is a field that is not in ${of}.`, hint)
     }
