@@ -1,16 +1,21 @@
 /** `POST /v1/reconcile` begins a run, `GET /v1/reconcile` shows what it does and what the last one found. Shapes: docs/reference/http-api.md. */
 import type { Hono } from 'hono'
 import { TrunklineError } from '../errors.ts'
+import type { Reported, Run } from '../reconcile/report.ts'
 import { Params } from './params.ts'
 import type { Reconciler } from './reconcile.ts'
 import { readObject } from './request-body.ts'
 
 const MAX_IDS = 1_000
 
-export function reconcileApi(app: Hono, reconciler: Reconciler): void {
+/** `nameOf` is the name of an agent; null where it is not known. */
+export function reconcileApi(app: Hono, reconciler: Reconciler, nameOf: (userId: string) => string | null): void {
+  const named = (finding: Reported): object => (finding.entity === 'agent' ? { ...finding, name: nameOf(finding.id) } : finding)
+  const shown = (run: Run | null): object | null => (run === null ? null : { ...run, findings: run.findings.map(named) })
   app.get('/v1/reconcile', (c) => {
     new Params(c.req.query(), [])
-    return c.json(reconciler.status())
+    const { running, last, recent, ...status } = reconciler.status()
+    return c.json({ ...status, running: shown(running), last: shown(last), recent: recent.map(named) })
   })
   app.post('/v1/reconcile', async (c) => {
     const params = new Params(await readObject(c.req.raw), ['conversations', 'agents', 'olderThanMs', 'dryRun'])

@@ -46,6 +46,16 @@ const MAX_RECENT = 200
 const BEHIND_MS = 60_000
 const LOOK_MS = 10
 
+export type ReconcileStatus = {
+  readonly configured: boolean
+  /** Null where no runs are scheduled. */
+  readonly schedule: object | null
+  readonly running: Run | null
+  readonly last: Run | null
+  readonly recent: readonly Reported[]
+  readonly totals: Totals
+}
+
 export class Reconciler {
   readonly #o: ReconcilerOptions
   readonly #asked: Asked
@@ -132,7 +142,7 @@ export class Reconciler {
   }
 
   /** For `GET /v1/reconcile`. */
-  status(): object {
+  status(): ReconcileStatus {
     const { everyMs, silentMs, maxPerRun, agents } = this.#settings
     const isScheduled = this.#isPossible && everyMs !== null
     return {

@@ -328,7 +328,7 @@ async function run(
     actionOf: (topic, found) => validation.actionOf(topic, found),
   })
   directoryApi(app, { directory: genesys.directory })
-  reconcileApi(app, reconciler)
+  reconcileApi(app, reconciler, (id) => views.nameOf('users', id))
   const access = new Access({ tokenHash, hosts: [config.http.host, ...config.http.allowHosts] })
   const server = createHttpServer(config.http, { access, intake, app })
   url.value = await listen(server, config.http.host, config.http.port)

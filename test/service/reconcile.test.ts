@@ -98,6 +98,10 @@ test('an agent whose last status was withheld is a mismatch, and is then what th
   assert.ok(run.found.mismatch >= 3, JSON.stringify(run.found))
   assert.deepEqual([run.found.stuck, run.found.unknown, run.problems], [0, 0, []])
   assert.ok(run.findings.every(({ outcome, entity }) => outcome === 'repaired' && entity === 'agent'))
+  await until('names', async () => {
+    const last = (await fetched<Status>(service.url, '/v1/reconcile'))?.last
+    return last?.findings.every((found) => typeof (found as Reported & { name?: unknown }).name === 'string')
+  })
   await assertTrue(service.url, truth)
   const again = await reconciled(service, { olderThanMs: 0 })
   assert.deepEqual(again.findings, [])
@@ -134,6 +138,8 @@ test('the command waits for the run, prints what differed, and exits 0; an API t
   assert.deepEqual([second.code, (JSON.parse(second.out) as Run).findings], [0, []])
   const last = await reconcile('--last')
   assert.match(last.out, /nothing differs/)
+  const nobody = await reconcile('--older-than', '9000d')
+  assert.match(nobody.out, /^nobody was silent for 216000 h: nothing to compare$/m)
 
   await platform.stop()
   const failed = await reconcile('--conversation', ids[0] ?? '')

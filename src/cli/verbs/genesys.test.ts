@@ -16,8 +16,12 @@ type Ran = { readonly code: number; readonly out: string; readonly err: string; 
 
 /** Runs `genesys check` in a folder with this configuration. */
 async function check(t: TestContext, genesys: object, ...args: readonly string[]): Promise<Ran> {
+  return checkAll(t, { genesys }, ...args)
+}
+
+async function checkAll(t: TestContext, config: object, ...args: readonly string[]): Promise<Ran> {
   const cwd = folder(t)
-  writeFileSync(join(cwd, 'trunkline.config.json'), JSON.stringify({ genesys }))
+  writeFileSync(join(cwd, 'trunkline.config.json'), JSON.stringify(config))
   const io = testIo({ cwd, env: { GENESYS_SECRET: 'secret-of-client-1' } })
   const context: Context = { io, signal: new AbortController().signal, outlivesOutput: false, exitCode: 0 }
   try {
@@ -112,6 +116,43 @@ test('with notifications a channel is made, its socket opened and each kind of t
   assert.match(out, /^FAILED v2\.users\.\{id\}\.presence +Genesys refuses v2\.users\.x\.presence \(forbidden\)\.$/m)
   assert.match(out, /fix: Add presence:user:view to a role/)
   assert.match(out, /^1 of 15 checks failed$/m)
+})
+
+test('names in the configuration are held against the lists: what is unknown is said with the nearest', async (t) => {
+  const server = await genesysServer(t, {
+    clock: systemClock,
+    answer: (asked) => {
+      const names = ['Sales', 'Support']
+      if (asked.path === '/api/v2/routing/queues')
+        return pageOf(
+          asked,
+          names.map((name) => ({ id: `id-${name}`, name })),
+        )
+      return asked.path === '/api/v2/flows' ? pageOf(asked, []) : answer(asked)
+    },
+  })
+  const sink = (dir: string): object => ({ type: 'file', dir })
+  const topics = ['v2.detail.events.conversation.{id}.acd.end']
+  const routes = {
+    crm: {
+      topics,
+      queues: ['Salse'],
+      limit: { per: 'queue', perSecond: 5, limits: { Suport: { perSecond: 1 }, Sales: { perSecond: 2 } } },
+      sink: sink('crm'),
+    },
+    lake: { topics, queues: ['Sales', 'Support'], sink: sink('lake') },
+    all: { sink: sink('all') },
+  }
+  const { code, out, err } = await checkAll(t, { genesys: settings(server), routes })
+  assert.equal(code, 1, out + err)
+  assert.match(
+    out,
+    /^FAILED names of crm +Genesys Cloud has nothing of this name: queues: "Salse"\n.*\[match\.name_unknown\]\n +fix: The nearest are "Sales"/m,
+  )
+  assert.match(out, /^FAILED names of crm .*limit\.limits: "Suport"\n.*\[limit\.name_unknown\]\n +fix: The nearest are "Support"/m)
+  assert.match(out, /^ok +names of lake +2 names known$/m)
+  assert.match(out, /^2 of 14 checks failed$/m)
+  assert.doesNotMatch(out, /names of all/)
 })
 
 test('as JSON, with the permissions as a list', async (t) => {

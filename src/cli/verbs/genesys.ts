@@ -4,6 +4,7 @@
  */
 import { Command, Option } from 'commander'
 import type { Config } from '../../config/config.ts'
+import type { NamedThings } from '../../config/names.ts'
 import type { Channel } from '../../genesys/platform.ts'
 import type { PlatformClient } from '../../genesys/platform-client.ts'
 import type { TriedTopic } from '../../hosts/trial-channel.ts'
@@ -20,6 +21,9 @@ import { gapsCommand } from './genesys-gaps.ts'
 import { statusCommand } from './genesys-status.ts'
 
 type Options = { readonly json?: true; readonly config?: string; readonly dataDir?: string }
+
+/** What names are held against; null where it could not be read. */
+type Read = { -readonly [kind in keyof NamedThings]: NamedThings[kind] }
 
 /** One thing tried. */
 type Check = {
@@ -38,7 +42,9 @@ type Check = {
 
 export function genesysCommand(context: Context): Command {
   const check = withJson(new Command('check'))
-    .description('try the OAuth client: region, login, organization, each call, the notification channel and its topics, the rate limit')
+    .description(
+      'try the OAuth client: region, login, organization, each call, the notification channel and its topics, the rate limit, the names in the configuration',
+    )
     .addOption(new Option('--config <file>', 'the configuration file (TRUNKLINE_CONFIG; otherwise trunkline.config.* here)'))
     .addOption(new Option('--data-dir <folder>', 'as if the service were started with it'))
     .action((options: Options) => checkGenesys(context, options))
@@ -58,9 +64,10 @@ async function checkGenesys(context: Context, options: Options): Promise<void> {
   const { systemClock } = await import('../../hosts/clock.ts')
   // Not the clock of the verb: how long a connection may take is real time.
   const client = platformOf(config.genesys, { clock: systemClock, random: () => context.io.random(), fetch, signal: context.signal })
-  const calls = await runChecks(client, config, systemClock.nowMs())
+  const read: Read = { queues: null, divisions: null }
+  const calls = await runChecks(client, config, systemClock.nowMs(), read)
   const channel = calls.length === 1 ? [] : await runChannelChecks(client, config, systemClock, context.signal)
-  const checks = [...calls, ...channel]
+  const checks = [...calls, ...channel, ...(await nameChecks(config, read))]
   const failed = checks.filter(({ ok }) => !ok).length
   if (failed > 0) context.exitCode = FAILED
   const where = await placeOf(config)
@@ -88,7 +95,7 @@ async function checkGenesys(context: Context, options: Options): Promise<void> {
   print(context, failed === 0 ? 'everything that Trunkline calls can be called' : `${failed} of ${count(checks.length, 'check')} failed`)
 }
 
-async function runChecks(client: PlatformClient, config: Config, nowMs: number): Promise<readonly Check[]> {
+async function runChecks(client: PlatformClient, config: Config, nowMs: number, read: Read): Promise<readonly Check[]> {
   const organization = await checked('organization', 'everything', async () => {
     const { id, name } = await client.organization()
     const wanted = config.genesys.orgId
@@ -104,9 +111,9 @@ async function runChecks(client: PlatformClient, config: Config, nowMs: number):
     checked(call, `names of ${call}`, async () => String((await list()).length))
   return [
     organization,
-    await named('queues', () => client.queues()),
+    await named('queues', async () => (read.queues = await client.queues())),
     await named('users', () => client.users()),
-    await named('divisions', () => client.divisions()),
+    await named('divisions', async () => (read.divisions = await client.divisions())),
     await named('wrap-up codes', () => client.wrapupCodes()),
     await named('flows', () => client.flows()),
     await checked('conversation by id', 'looking up a conversation', async () => {
@@ -136,6 +143,37 @@ async function runChecks(client: PlatformClient, config: Config, nowMs: number):
       count((await client.availableTopics()).length, 'topic'),
     ),
   ]
+}
+
+/** The names that routes are written with, held against the lists that could be read. */
+async function nameChecks(config: Config, read: Read): Promise<readonly Check[]> {
+  const [{ isNeeded, resolveNames, shownName }, { KNOWN_TOPICS }] = await Promise.all([
+    import('../../config/names.ts'),
+    import('../../event/known-topics.ts'),
+  ])
+  return config.routes.flatMap((route): readonly Check[] => {
+    const { names, isRead } = resolveNames(route, read, KNOWN_TOPICS)
+    if (names.length === 0 || !isRead) return []
+    const call = `names of ${route.name}`
+    const unknown = names.filter(({ ids }) => ids.length === 0)
+    if (unknown.length === 0) return [{ call, for: 'the route', ok: true, found: count(names.length, 'name') + ' known', problem: null }]
+    return unknown.map((use) => {
+      const nearest = use.nearest.map((name) => JSON.stringify(name)).join(', ')
+      const problem = {
+        code: isNeeded(use.place) ? 'match.name_unknown' : 'limit.name_unknown',
+        message: `Genesys Cloud has nothing of this name: ${shownName(use)}`,
+        hint: `${nearest === '' ? '' : `The nearest are ${nearest}. `}Correct it in the configuration, or make it there.`,
+        permissions: [],
+      }
+      return {
+        call,
+        for: isNeeded(use.place) ? `route ${route.name}, which holds` : `the limit of ${route.name}`,
+        ok: false,
+        found: null,
+        problem,
+      }
+    })
+  })
 }
 
 async function checked(call: string, purpose: string, run: () => Promise<string>): Promise<Check> {

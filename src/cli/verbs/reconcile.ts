@@ -88,7 +88,7 @@ function show(context: Context, last: unknown, options: Options): void {
   const rows = findings.map((one) => [
     textOf(one, 'kind'),
     textOf(one, 'entity'),
-    textOf(one, 'id'),
+    idOf(one),
     saidOf(fieldOf(one, 'here')),
     saidOf(fieldOf(one, 'there')),
     outcomeOf(one),
@@ -113,6 +113,12 @@ function summaryOf(run: unknown): string {
     count(numberOf(fieldOf(run, 'conversations'), 'asked') ?? 0, 'conversation'),
     count(numberOf(fieldOf(run, 'agents'), 'asked') ?? 0, 'agent'),
   ].join(' and ')
+  const toAsk = ['conversations', 'agents'].reduce((sum, name) => sum + (numberOf(fieldOf(run, name), 'toAsk') ?? 0), 0)
+  if (toAsk === 0 && listOf(run, 'problems').length === 0) {
+    // A run on schedule leaves out those who were asked for not long ago.
+    const due = textOf(run, 'by') === 'schedule' ? ' whose turn it was' : ''
+    return `nobody${due} was silent for ${lasting(numberOf(run, 'olderThanMs') ?? 0).replace('.0 ', ' ')}: nothing to compare`
+  }
   const found = (['gap', 'stuck', 'mismatch', 'unknown'] as const)
     .map((kind) => [kind, numberOf(fieldOf(run, 'found'), kind) ?? 0] as const)
     .filter(([, n]) => n > 0)
@@ -129,6 +135,11 @@ function progressOf(run: unknown): string {
     return `${numberOf(of, 'asked') ?? 0} of ${numberOf(of, 'toAsk') ?? 0} ${name}`
   }
   return `compared ${part('conversations')}, ${part('agents')}, ${count(listOf(run, 'findings').length, 'finding')}`
+}
+
+function idOf(finding: unknown): string | null {
+  const name = textOf(finding, 'name')
+  return name === null ? textOf(finding, 'id') : `${name} (${textOf(finding, 'id') ?? '?'})`
 }
 
 function saidOf(said: unknown): string | null {
