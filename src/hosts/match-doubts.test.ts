@@ -17,7 +17,7 @@ const CALLBACK = 'v2.users.{id}.conversations.callbacks'
 const UUID = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f1'
 const registry = new Registry()
 
-function doubts(route: object): readonly (readonly [string, string, string])[] {
+function doubts(route: object, known: Registry = registry): readonly (readonly [string, string, string])[] {
   const input: TrunklineConfig = { routes: { r: { sink: { type: 'file', dir: '/out' }, ...route } } }
   const result = resolveConfig(input, {
     file: '/proj/trunkline.config.ts',
@@ -29,7 +29,7 @@ function doubts(route: object): readonly (readonly [string, string, string])[] {
     topicTemplateOf: (name) => templateOf(name).topic,
   })
   assert.ok('config' in result, JSON.stringify(result))
-  return doubtsOf(result.config, registry).map(({ code, path, message, hint }) => [
+  return doubtsOf(result.config, known).map(({ code, path, message, hint }) => [
     code,
     path.replace(/^routes\.r\.?/, ''),
     `${message} ${hint}`,
@@ -147,6 +147,15 @@ test('values that no schema has', () => {
   for (const good of ['VOICE', null, { 'equals-ignore-case': 'voice' }, { 'anything-but': 'VOICE' }, { exists: false }])
     assert.deepEqual(doubts(body({ mediaType: [good] }, ACD_END)), [], JSON.stringify(good))
   assert.deepEqual(doubts(body({ provider: ['anybody'] }, ACD_END)), [])
+})
+
+test('a schema of your own may list numbers, and say things that only ajv reads', () => {
+  const schema = { properties: { level: { enum: [1, 2, { odd: true }] }, any: { patternProperties: { '^x': {} } }, of: { anyOf: [{}] } } }
+  const own = { topic: 'my.topic', version: '1', file: 'my.schema.json', schema, strict: schema, validator: registry.validatorOf(ACD_END)! }
+  const mine = new Registry([own])
+  const [[, path, text] = []] = doubts(body({ level: [5] }, 'my.topic'), mine)
+  assert.deepEqual([path, /is 5, .*Known values: 1, 2\./.test(text ?? '')], ['match.detail.eventBody.level[0]', true], text)
+  assert.deepEqual(doubts(body({ level: [2], any: { x1: ['a'] }, of: { these: ['a'] } }, 'my.topic'), mine), [])
 })
 
 test('media that there are not', () => {

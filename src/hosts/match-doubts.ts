@@ -15,7 +15,8 @@ import { readPattern } from '../match/read-pattern.ts'
 import type { Rule } from '../match/rule.ts'
 import { compileTopics } from '../pipeline/topic-pattern.ts'
 import { fieldsOf, type SchemaField } from '../schema/fields.ts'
-import { isRecord, resolved, type JsonSchema } from '../schema/json-schema.ts'
+import { isRecord } from '../schema/json-schema.ts'
+import { OPEN, placesIn, valuesOf } from '../schema/places.ts'
 import type { Registry } from '../schema/registry.ts'
 
 const BODY = 'detail.eventBody.'
@@ -168,7 +169,7 @@ class Doubts {
     const values = [...new Set(lists.flatMap((list) => list ?? []))]
     for (const [index, rule] of rules.entries()) {
       if (rule.absent === true || values.some((value) => rule.test(value))) continue
-      const texts = values.filter((value) => value !== null)
+      const texts = values.flatMap((value) => (value === null ? [] : [String(value)]))
       const message = `is ${cut(rule.written)}, which takes none of the values in ${of}.`
       const some = `${texts.slice(0, MAX_SHOWN).join(', ')}${texts.length > MAX_SHOWN ? ', ...' : ''}`
       this.#add('config.match_unknown', `match.${cut(name)}[${index}]`, message, `${meant(textOf(rule), texts)}Known values: ${some}.`)
@@ -204,40 +205,6 @@ class Doubts {
     if (this.found.length >= MAX_DOUBTS || this.found.some((other) => other.message === message)) return
     this.found.push({ code, file: this.#file, path, message, hint })
   }
-}
-
-/** A place of which its schema does not say what may be in it. */
-const OPEN = 'open'
-
-/** What a schema says of a path: at most one place; none where it has no such field. What it leaves open may have any. */
-function placesIn(root: JsonSchema, path: readonly string[]): readonly (JsonSchema | typeof OPEN)[] {
-  let at = resolved(root, root)
-  for (const name of path) {
-    at = withoutLists(root, at)
-    const { properties, additionalProperties } = at
-    if (isRecord(properties) && Object.hasOwn(properties, name)) at = resolved(root, properties[name] as JsonSchema)
-    else if (isRecord(additionalProperties) || additionalProperties === true || isSilent(at)) return [OPEN]
-    else return []
-  }
-  return [withoutLists(root, at)]
-}
-
-function withoutLists(root: JsonSchema, schema: JsonSchema): JsonSchema {
-  let at = schema
-  for (let depth = 0; depth < 20 && isRecord(at.items); depth++) at = resolved(root, at.items)
-  return at
-}
-
-/** Whether a schema may have fields and names none. */
-function isSilent({ type, properties, additionalProperties, anyOf, oneOf, allOf }: JsonSchema): boolean {
-  if (anyOf !== undefined || oneOf !== undefined || allOf !== undefined) return true
-  const isObject = type === undefined || [type].flat().some((one) => one === 'object' || one === 'array')
-  return isObject && properties === undefined && additionalProperties !== false
-}
-
-function valuesOf(schema: JsonSchema): readonly (string | null)[] | null {
-  const values = schema['x-known-values'] ?? schema.enum
-  return Array.isArray(values) ? (values as (string | null)[]) : null
 }
 
 function starless(text: string): string {
