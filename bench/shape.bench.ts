@@ -192,9 +192,10 @@ async function manyOrdered(): Promise<void> {
   ordering.restore(startMs)
   ordering.restored()
   const base = eventOf()
-  const record: LogRecord = { seq: 1, receivedAtMs: startMs, firstSeq: -1, buffer: Buffer.alloc(64), at: 0 }
   await compared('order', (from, to) => {
     for (let at = from; at < to; at += 500) {
+      // As many as are read at once share a buffer.
+      const record: LogRecord = { seq: at + 1, receivedAtMs: startMs + at, firstSeq: -1, buffer: Buffer.alloc(256 * 1024), at: 0 }
       for (let seq = at + 1; seq <= at + 500; seq++) {
         const receivedAtMs = startMs + seq
         ordering.advance(receivedAtMs)
@@ -202,6 +203,7 @@ async function manyOrdered(): Promise<void> {
         const event: Event = { ...base, conversationId: `conversation-${seq}`, occurredAtMs: receivedAtMs - (seq % 3_000), receivedAtMs }
         ordering.enter(seq, { event, record, again: false })
       }
+      ordering.age(at + 501)
       for (const item of ordering.takeReady(1_000)) {
         ordering.keptOf(item)
         progress.done(item.seq)
