@@ -22,7 +22,7 @@ describe('above the rate', () => {
     assert.deepEqual(await run(a, a), ['keep', 'drop limit.rate a'])
   })
 
-  test('delay: each has its own time, and is admitted then; one that comes far too late books another', async () => {
+  test('delay: each has its own time, and is admitted then; those that come late queue', async () => {
     const { run, resume, outcomes, clock } = rig({ overflow: 'delay' })
     assert.deepEqual(await run(a, a, a, a, a), ['keep', 'keep', 'keep', 'limit.delayed a +200', 'limit.delayed a +400'])
     const [outcome] = await outcomes([a])
@@ -35,8 +35,8 @@ describe('above the rate', () => {
     const late = Array.from({ length: 5 }, () => ({ event: a, outcome: outcome! }))
     assert.deepEqual(
       await resume(...late),
-      ['keep', 'keep', 'limit.delayed a +199', 'limit.delayed a +200', 'limit.delayed a +400'],
-      'two, with the one of a moment ago, are all that the burst leaves',
+      ['keep', 'keep', 'limit.delayed a +199', 'limit.delayed a +399', 'limit.delayed a +599'],
+      'two, with the one of a moment ago, are all that the burst leaves; the others queue',
     )
   })
 

@@ -3,8 +3,9 @@
  * the route says. The bound is on admissions: of one key, in any T seconds at most `perSecond * T + burst` (of `sample` besides one in
  * so many of the overflow). An event that was admitted is not limited again: attempts after the first pass untouched.
  *
- * A delayed event has its own token of the future and is admitted at its time. One that comes back more than a second late (the route was
- * stopped) books another, or all that waited would be admitted at once. So does one whose rate has changed since; when the rate has an end
+ * A delayed event has its own token of the future and is admitted at its time, or when `pace.ts` lets it if it comes back late. One that
+ * comes back more than a second late of which nothing is known (the process was stopped) books another, or all that waited would be
+ * admitted at once. So does one whose rate has changed since; when the rate has an end
  * that is known, nobody waits for a token beyond it, but comes back then.
  */
 import type { Event } from '../event/event.ts'
@@ -62,8 +63,8 @@ class KeyedLimit implements Stage {
     this.#o = options
     this.#classify = classifier(options)
     this.#leases = new Leases(options.store, options.name, options.leaseMs)
-    this.#pace = options.leaseMs === 0 ? new Pace() : null
     this.#steady = steadyClock(options.clock)
+    this.#pace = options.leaseMs === 0 ? new Pace(this.#steady.nowMs()) : null
   }
 
   get storeCalls(): number {
@@ -94,7 +95,6 @@ class KeyedLimit implements Stage {
     const outcomes: Outcome[] = held.map(() => KEEP)
     const again: number[] = []
     const late = new Map<string, { readonly rate: KeyRate; readonly indexes: number[]; givenBackAtMs: number }>()
-    const queue = new Map<string, number>()
     for (const [i, { event, reason, dueAtMs, key, slot }] of held.entries()) {
       if (reason === 'limit.unavailable') {
         again.push(i)
@@ -103,8 +103,8 @@ class KeyedLimit implements Stage {
       const good = this.#good(key, dueAtMs, nowMs)
       if (good !== null) {
         if (good.rate !== null) {
-          this.#pace?.watch(good.key, good.rate, dueAtMs + this.#steady.ahead(), nowMs)
-          outcomes[i] = this.#inPace(good.key, good.rate, nowMs, queue, reason, slot)
+          this.#pace?.watchAgain(good.key, good.rate, dueAtMs + this.#steady.ahead(), nowMs)
+          outcomes[i] = this.#inPace(good.key, good.rate, false, nowMs, reason, slot)
         }
         continue
       }
@@ -130,8 +130,8 @@ class KeyedLimit implements Stage {
       for (const [n, i] of indexes.entries()) {
         const { reason, slot } = held[i]!
         const atMs = taken?.[k]?.[n] ?? null
-        if (atMs !== null) this.#pace?.watch(key, rate, atMs, nowMs)
-        if (atMs !== null && atMs <= nowMs) outcomes[i] = this.#inPace(key, rate, nowMs, queue, reason, slot)
+        if (atMs !== null) this.#pace?.watchAgain(key, rate, atMs, nowMs)
+        if (atMs !== null && atMs <= nowMs) outcomes[i] = this.#inPace(key, rate, false, nowMs, reason, slot)
         else if (atMs !== null) outcomes[i] = this.#booked(reason, atMs, key, rate, slot)
         else outcomes[i] = this.#until(reason, nowMs + RETRY_MS, key, slot, rate.untilMs)
       }
@@ -145,7 +145,8 @@ class KeyedLimit implements Stage {
   /** Key and rate (null: not limited) of an event whose token is still its own; null when it is not. */
   #good(key: string | null, dueAtMs: number, nowMs: number): { readonly key: string; readonly rate: KeyRate | null } | null {
     const clockMs = nowMs - this.#steady.ahead()
-    if (clockMs - dueAtMs > GRACE_MS) return null
+    const isPaced = key !== null && dueAtMs > 0 && this.#pace?.isWatched(key) === true
+    if (clockMs - dueAtMs > GRACE_MS && !isPaced) return null
     if (key === null) return { key: '', rate: null }
     const { rate, sinceMs, untilMs } = rateOf(this.#o.terms(), key, nowMs)
     if (dueAtMs <= sinceMs && sinceMs <= clockMs) return null
@@ -174,7 +175,6 @@ class KeyedLimit implements Stage {
     }))
     const taken = await this.#take(demands, nowMs)
     const waiting: { readonly demand: Demand; readonly slots: Map<string, number[]> }[] = []
-    const queue = new Map<string, number>()
     for (const [k, { key, rate, indexes }] of keys.entries()) {
       const atMs = taken?.[k] ?? null
       const slots = new Map<string, number[]>()
@@ -183,7 +183,7 @@ class KeyedLimit implements Stage {
         if (atMs === null) outcomes[i] = this.#until('limit.unavailable', nowMs + RETRY_MS, key, null)
         else if (at !== undefined && at <= nowMs) {
           const slot = overflow === 'latest' ? slotOf(events[i]!, key) : null
-          outcomes[i] = this.#inPace(key, rate, nowMs, queue, slot === null ? 'limit.delayed' : 'limit.latest', slot)
+          outcomes[i] = this.#inPace(key, rate, true, nowMs, slot === null ? 'limit.delayed' : 'limit.latest', slot)
         } else if (at !== undefined) {
           this.#pace?.watch(key, rate, at, nowMs)
           outcomes[i] = this.#booked('limit.delayed', at, key, rate, null)
@@ -245,13 +245,11 @@ class KeyedLimit implements Stage {
     }
   }
 
-  /** It has a token of now, and goes if what went before it leaves room; else it waits its turn among those of the key in `queue`. */
-  #inPace(key: string, rate: KeyRate, nowMs: number, queue: Map<string, number>, reason: string, slot: string | null): Outcome {
-    const ahead = queue.get(key)
-    const nextAtMs = ahead ?? this.#pace?.admit(key, rate, nowMs)?.nextAtMs
-    if (nextAtMs === undefined) return slot === null ? KEEP : { type: 'keep', slot }
-    queue.set(key, nextAtMs + 1_000 / rate.perSecond)
-    return this.#booked(reason, nextAtMs, key, rate, slot)
+  /** It has a token of now, and goes if what went before it leaves room; else it queues. */
+  #inPace(key: string, rate: KeyRate, isNew: boolean, nowMs: number, reason: string, slot: string | null): Outcome {
+    const atMs = this.#pace?.admit(key, rate, isNew, nowMs) ?? null
+    if (atMs === null) return slot === null ? KEEP : { type: 'keep', slot }
+    return this.#booked(reason, atMs, key, rate, slot)
   }
 
   /** It goes at a time that is known. */

@@ -138,3 +138,14 @@ test('the rows of a long line come in their order, whether they are written or n
   ])
   ledger.close()
 })
+
+test('who holds a slot is found without a look at all others', { timeout: 15_000 }, () => {
+  const ledger = new Ledger(join(tempDir(), 'ledger.db'))
+  const held = new Held(ledger, 'crm')
+  const slots = Array.from({ length: 20_000 }, (_, i) => `user:${i}`)
+  for (const [i, slot] of slots.entries()) held.put(row(i + 1, i, { slot }))
+  commit(ledger, held)
+  for (const [i, slot] of slots.entries()) assert.equal(held.inSlot(slot)?.seq, i + 1)
+  assert.equal(held.inSlot('nobody'), null)
+  ledger.close()
+})

@@ -4,6 +4,8 @@
  *
  * What changes is gathered and written with the commit of the route (`write`, then `written`); until then it is seen here and not in
  * the file. The row of an event that is on its way again stays until it is settled, so a crash finds it where it was.
+ *
+ * Queries name their index: left to itself SQLite takes the primary key, which begins with the route, and reads all rows of it.
  */
 import { compareRanked, type Ranked } from '../order/rank.ts'
 import { DueQueue } from './due-queue.ts'
@@ -162,7 +164,11 @@ export class Held {
       const row = this.get(seq)
       if (row?.slot === slot) return row
     }
-    for (const row of this.#ledger.all(`SELECT ${COLUMNS} FROM held WHERE route = ? AND slot = ?`, this.#route, slot)) {
+    for (const row of this.#ledger.all(
+      `SELECT ${COLUMNS} FROM held INDEXED BY held_by_slot WHERE route = ? AND slot = ?`,
+      this.#route,
+      slot,
+    )) {
       const current = this.get(Number(row['seq']))
       if (current?.slot === slot) return current
     }
@@ -173,7 +179,7 @@ export class Held {
   storedIn(entity: string, after: Ranked | null, limit: number): Ranked[] {
     const from = after ?? { atMs: -1, tie: -1, seq: -1 }
     const rows = this.#ledger.all(
-      `SELECT ${COLUMNS} FROM held WHERE route = ? AND key = ? AND stored = 1 AND (at_ms, tie, seq) > (?, ?, ?)
+      `SELECT ${COLUMNS} FROM held INDEXED BY held_by_line WHERE route = ? AND key = ? AND stored = 1 AND (at_ms, tie, seq) > (?, ?, ?)
        ORDER BY at_ms, tie, seq LIMIT ?`,
       this.#route,
       entity,
@@ -193,11 +199,14 @@ export class Held {
 
   /** Entities with lines too long for memory, how many wait in each, and the last of them. */
   storedLines(): { readonly entity: string; readonly count: number; readonly last: Ranked }[] {
-    const lines = this.#ledger.all('SELECT key, count(*) AS n FROM held WHERE route = ? AND stored = 1 GROUP BY key', this.#route)
+    const lines = this.#ledger.all(
+      'SELECT key, count(*) AS n FROM held INDEXED BY held_by_line WHERE route = ? AND stored = 1 GROUP BY key',
+      this.#route,
+    )
     return lines.map((line) => {
       const entity = String(line['key'])
       const last = this.#ledger.get(
-        'SELECT seq, at_ms, tie FROM held WHERE route = ? AND key = ? AND stored = 1 ORDER BY at_ms DESC, tie DESC, seq DESC LIMIT 1',
+        'SELECT seq, at_ms, tie FROM held INDEXED BY held_by_line WHERE route = ? AND key = ? AND stored = 1 ORDER BY at_ms DESC, tie DESC, seq DESC LIMIT 1',
         this.#route,
         entity,
       )!
@@ -275,7 +284,7 @@ export class Held {
     const from = this.#horizon ?? { dueAtMs: -Infinity, seq: -1 }
     const limit = this.#soonest + this.#gone.size
     const rows = this.#ledger.all(
-      `SELECT seq, due_at_ms FROM held WHERE route = ? AND stage <> 'order' AND (due_at_ms, seq) > (?, ?) ORDER BY due_at_ms, seq LIMIT ?`,
+      `SELECT seq, due_at_ms FROM held INDEXED BY held_by_time WHERE route = ? AND stage <> 'order' AND (due_at_ms, seq) > (?, ?) ORDER BY due_at_ms, seq LIMIT ?`,
       this.#route,
       Math.max(from.dueAtMs, Number.MIN_SAFE_INTEGER),
       from.seq,
