@@ -3,10 +3,9 @@
  * the route says. The bound is on admissions: of one key, in any T seconds at most `perSecond * T + burst` (of `sample` besides one in
  * so many of the overflow). An event that was admitted is not limited again: attempts after the first pass untouched.
  *
- * A delayed event has its own token of the future and is admitted at its time, or when `pace.ts` lets it if it comes back late. One that
- * comes back more than a second late of which nothing is known (the process was stopped) books another, or all that waited would be
- * admitted at once. So does one whose rate has changed since; when the rate has an end
- * that is known, nobody waits for a token beyond it, but comes back then.
+ * A delayed event has its own token of the future and is admitted at its time, or when `pace.ts` lets it if it comes back late. Where
+ * processes share the store, one that comes back more than a second late books another. So does one whose rate has changed since; when
+ * the rate has an end that is known, nobody waits for a token beyond it, but comes back then.
  */
 import type { Event } from '../event/event.ts'
 import type { Clock } from '../pipeline/clock.ts'
@@ -145,7 +144,7 @@ class KeyedLimit implements Stage {
   /** Key and rate (null: not limited) of an event whose token is still its own; null when it is not. */
   #good(key: string | null, dueAtMs: number, nowMs: number): { readonly key: string; readonly rate: KeyRate | null } | null {
     const clockMs = nowMs - this.#steady.ahead()
-    const isPaced = key !== null && dueAtMs > 0 && this.#pace?.isWatched(key) === true
+    const isPaced = this.#pace !== null && key !== null && dueAtMs > 0
     if (clockMs - dueAtMs > GRACE_MS && !isPaced) return null
     if (key === null) return { key: '', rate: null }
     const { rate, sinceMs, untilMs } = rateOf(this.#o.terms(), key, nowMs)

@@ -22,10 +22,6 @@ export class Pace {
     this.#startedAtMs = nowMs
   }
 
-  isWatched(key: string): boolean {
-    return this.#keys.get(key) !== undefined
-  }
-
   /** One that was booked comes back. Of a key that is not watched it may have been booked before the start; what went then may have gone just then. */
   watchAgain(key: string, rate: Rate, atMs: number, nowMs: number): void {
     this.watch(key, rate, Math.max(atMs, this.#startedAtMs + 1_000 / rate.perSecond), nowMs)
