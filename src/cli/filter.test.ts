@@ -47,7 +47,7 @@ test('a name that nothing has, or several have, is a mistake', async (t) => {
   assert.equal(wrong.code, 2)
   assert.match(
     wrong.err,
-    /"Salse" is no id of events, and no queue has this name\. \[directory\.name_unknown\]\n  fix: The nearest are "Sales",/,
+    /"Salse" is no known id, and no queue has this name\. \[directory\.name_unknown\]\n  fix: The nearest are "Sales",/,
   )
   const several = await run(['events', '--agent', 'Twin', '--url', service.url])
   assert.equal(several.code, 2)

@@ -46,7 +46,7 @@ export async function idAsked(client: Client, kind: Kind, text: string | undefin
   const page = await namesOf(client, kind, text, signal)
   const unknown = (why: string, hint: string): AskedId => ({
     id: text,
-    unknown: new TrunklineError('directory.name_unknown', `${JSON.stringify(text.slice(0, 100))} is no id of events, and ${why}.`, hint),
+    unknown: new TrunklineError('directory.name_unknown', `${JSON.stringify(text.slice(0, 100))} is no known id, and ${why}.`, hint),
   })
   if (page === null)
     return unknown(
