@@ -87,8 +87,8 @@ for (const [name, us] of costs)
   line(`${name}: ${shown(us)} us an event${us === bare ? '' : `; costs ${(median(us) - median(bare)).toFixed(2)}`}`)
 
 await together()
-await manyLimited()
-await manyOrdered()
+await compared('limit', limiting)
+await compared('order', orderingMany)
 
 /** Microseconds an event through a whole route. */
 async function through(log: LogReader, { config, limit }: Shape): Promise<number> {
@@ -168,22 +168,24 @@ async function simulatedLog(): Promise<LogReader> {
   return logOf(count, (i) => events[i]!)
 }
 
-/** A limit on a key that every event has for itself: the first of them and the last. */
-async function manyLimited(): Promise<void> {
+type Run = (from: number, to: number) => void | Promise<void>
+
+/** A limit on a key that every event has for itself. */
+function limiting(): Run {
   let nowMs = startMs
   const stage = stageOf({ ...LIMIT, per: 'user', perSecond: 5, burst: 5 }, () => nowMs, 1_000)
   const base = eventOf()
-  await compared('limit', async (from, to) => {
+  return async (from, to) => {
     for (let at = from; at < to; at += 1_000) {
       nowMs += 100
       const events = Array.from({ length: 1_000 }, (_, i) => ({ ...base, userId: `user-${at + i}` }))
       await stage.run(events, signal)
     }
-  })
+  }
 }
 
 /** An entity for every event: what the order of a route has to do with it, with its commits. */
-async function manyOrdered(): Promise<void> {
+function orderingMany(): Run {
   const ledger = new Ledger(file())
   ledger.createRoute('crm', 1)
   const held = new Held(ledger, 'crm')
@@ -192,7 +194,7 @@ async function manyOrdered(): Promise<void> {
   ordering.restore(startMs)
   ordering.restored()
   const base = eventOf()
-  await compared('order', (from, to) => {
+  return (from, to) => {
     for (let at = from; at < to; at += 500) {
       // As many as are read at once share a buffer.
       const record: LogRecord = { seq: at + 1, receivedAtMs: startMs + at, firstSeq: -1, buffer: Buffer.alloc(256 * 1024), at: 0 }
@@ -216,21 +218,29 @@ async function manyOrdered(): Promise<void> {
       held.written()
       ordering.written()
     }
-  })
+  }
 }
 
-/** Throughput of the last twentieth against that of the first, when everything was small. */
-async function compared(what: string, run: (from: number, to: number) => void | Promise<void>): Promise<void> {
-  const part = Math.floor(keys / 20_000) * 1_000
-  // What is compiled by now was compiled for both.
-  await run(0, part)
-  const none = await measured(part, () => run(part, 2 * part))
-  await run(2 * part, keys - part)
-  const known = await measured(part, () => run(keys - part, keys))
+/** Throughput when so many keys are known against that of one that knows none, by itself and with the rest of a bare route. */
+async function compared(what: string, make: () => Run): Promise<void> {
+  const part = 100_000
+  const none: number[] = []
+  for (let round = 0; round <= rounds; round++) {
+    const run = make()
+    const us = await measured(part, () => run(0, part))
+    // The first is for the compiler.
+    if (round > 0) none.push(us)
+  }
+  const run = make()
+  await run(0, keys)
+  const known: number[] = []
+  for (let round = 0; round < rounds; round++) known.push(await measured(part, () => run(keys + round * part, keys + (round + 1) * part)))
   const { rss, heapUsed } = process.memoryUsage()
+  const route = median(bare)
+  const percent = (a: number, b: number): string => `${((100 * a) / b).toFixed(0)} %`
   line(
-    `${what}, ${keys} different keys: ${none.toFixed(2)} us an event with ${part} known, ${known.toFixed(2)} with all: ` +
-      `throughput ${((100 * none) / known).toFixed(0)} %; rss ${mb(rss)}, heap ${mb(heapUsed)}`,
+    `${what}: ${shown(none)} us an event with no key known, ${shown(known)} with ${keys}: throughput ${percent(median(none), median(known))}, ` +
+      `of the whole route ${percent(route + median(none), route + median(known))}; rss ${mb(rss)}, heap ${mb(heapUsed)}`,
   )
 }
 
