@@ -168,23 +168,24 @@ async function simulatedLog(): Promise<LogReader> {
   return logOf(count, (i) => events[i]!)
 }
 
-type Run = (from: number, to: number) => void | Promise<void>
+/** Events `from` to `to`, each with the key that is its own. */
+type Run = (from: number, to: number, keyOf: (n: number) => number) => void | Promise<void>
 
-/** A limit on a key that every event has for itself. */
+/** A limit for each key. */
 function limiting(): Run {
   let nowMs = startMs
   const stage = stageOf({ ...LIMIT, per: 'user', perSecond: 5, burst: 5 }, () => nowMs, 1_000)
   const base = eventOf()
-  return async (from, to) => {
+  return async (from, to, keyOf) => {
     for (let at = from; at < to; at += 1_000) {
       nowMs += 100
-      const events = Array.from({ length: 1_000 }, (_, i) => ({ ...base, userId: `user-${at + i}` }))
+      const events = Array.from({ length: 1_000 }, (_, i) => ({ ...base, userId: `user-${keyOf(at + i)}` }))
       await stage.run(events, signal)
     }
   }
 }
 
-/** An entity for every event: what the order of a route has to do with it, with its commits. */
+/** What the order of a route has to do with each event, with its commits. */
 function orderingMany(): Run {
   const ledger = new Ledger(file())
   ledger.createRoute('crm', 1)
@@ -194,7 +195,7 @@ function orderingMany(): Run {
   ordering.restore(startMs)
   ordering.restored()
   const base = eventOf()
-  return (from, to) => {
+  return (from, to, keyOf) => {
     for (let at = from; at < to; at += 500) {
       // As many as are read at once share a buffer.
       const record: LogRecord = { seq: at + 1, receivedAtMs: startMs + at, firstSeq: -1, buffer: Buffer.alloc(256 * 1024), at: 0 }
@@ -202,7 +203,12 @@ function orderingMany(): Run {
         const receivedAtMs = startMs + seq
         ordering.advance(receivedAtMs)
         progress.take(seq)
-        const event: Event = { ...base, conversationId: `conversation-${seq}`, occurredAtMs: receivedAtMs - (seq % 3_000), receivedAtMs }
+        const event: Event = {
+          ...base,
+          conversationId: `conversation-${keyOf(seq)}`,
+          occurredAtMs: receivedAtMs - (seq % 3_000),
+          receivedAtMs,
+        }
         ordering.enter(seq, { event, record, again: false })
       }
       ordering.age(at + 501)
@@ -221,26 +227,31 @@ function orderingMany(): Run {
   }
 }
 
-/** Throughput when so many keys are known against that of one that knows none, by itself and with the rest of a bare route. */
+/** Throughput of the same traffic when so many other keys are known against none, by itself and with the rest of a bare route. */
 async function compared(what: string, make: () => Run): Promise<void> {
-  const part = 100_000
+  const part = 200_000
+  const own = (n: number): number => n
+  // Fifteen events a key, so many keys at once.
+  const traffic = (n: number): number => keys + Math.floor(n / (15 * ACTIVE)) * ACTIVE + (n % ACTIVE)
   const none: number[] = []
   for (let round = 0; round <= rounds; round++) {
     const run = make()
-    const us = await measured(part, () => run(0, part))
+    const us = await measured(part, () => run(0, part, traffic))
     // The first is for the compiler.
     if (round > 0) none.push(us)
   }
   const run = make()
-  await run(0, keys)
+  const each = await measured(keys, () => run(0, keys, own))
   const known: number[] = []
-  for (let round = 0; round < rounds; round++) known.push(await measured(part, () => run(keys + round * part, keys + (round + 1) * part)))
+  for (let round = 0; round < rounds; round++)
+    known.push(await measured(part, () => run(keys + round * part, keys + (round + 1) * part, traffic)))
   const { rss, heapUsed } = process.memoryUsage()
   const route = median(bare)
   const percent = (a: number, b: number): string => `${((100 * a) / b).toFixed(0)} %`
+  line(`${what}: ${keys} keys that come once: ${each.toFixed(2)} us an event; rss ${mb(rss)}, heap ${mb(heapUsed)}`)
   line(
-    `${what}: ${shown(none)} us an event with no key known, ${shown(known)} with ${keys}: throughput ${percent(median(none), median(known))}, ` +
-      `of the whole route ${percent(route + median(none), route + median(known))}; rss ${mb(rss)}, heap ${mb(heapUsed)}`,
+    `... traffic of ${ACTIVE} keys at once: ${shown(none)} with none known, ${shown(known)} with those: ` +
+      `throughput ${percent(median(none), median(known))}, of the whole route ${percent(route + median(none), route + median(known))}`,
   )
 }
 
