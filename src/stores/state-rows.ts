@@ -14,11 +14,11 @@
  *
  * Frozen rows are kept so long after the newest fact, and so many of them at most.
  */
-import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { TrunklineError } from '../errors.ts'
 import type { EntityKind } from '../state/fact.ts'
 import type { Batch, Row } from '../state/state.ts'
+import { damageOf, moveAside, tellsDamage, unusable } from './damaged-file.ts'
 import { FinishingRows } from './finishing-rows.ts'
 
 /** Where rows stand: everything in the log before `position` is in them. */
@@ -38,8 +38,6 @@ const FROZEN_FOR_MS = 7 * 24 * 3_600_000
 const FROZEN_ROWS = 1_000_000
 /** The shape of the tables; a file of another one is begun anew. */
 const VERSION = 2
-const SQLITE_CORRUPT = 11
-const SQLITE_NOTADB = 26
 
 const SHAPE =
   'kind TEXT NOT NULL, id TEXT NOT NULL, chunk TEXT NOT NULL, started_at INTEGER, ended_at INTEGER, newest_at INTEGER, frozen INTEGER'
@@ -321,15 +319,10 @@ function openedOrAnew({ path, warn }: StateRowsOptions): DatabaseSync {
   try {
     return openedAt(path)
   } catch (error) {
-    const { message, errcode = 0 } = error as Error & { readonly errcode?: number }
-    const primary = errcode & 0xff
-    if (primary !== SQLITE_CORRUPT && primary !== SQLITE_NOTADB && !(error instanceof OtherShape))
-      throw new TrunklineError('data_dir.unusable', `${path} cannot be opened: ${message}`, 'Mend its permissions and look at the disk.', {
-        cause: error,
-      })
-    // One is kept: what is in it is in the log as well, as far as that goes back.
-    renameSync(path, `${path}.damaged`)
-    for (const end of ['-wal', '-shm']) rmSync(`${path}${end}`, { force: true })
+    if (!tellsDamage(error) && !(error instanceof OtherShape)) throw unusable(path, error as Error)
+    // What is in it is in the log as well, as far as that goes back.
+    moveAside(path)
+    const { message } = error as Error
     warn('state.damaged', `${path} cannot be read (${message}); it was moved to ${path}.damaged, and the state is made anew from the log`)
     return openedAt(path)
   }
@@ -347,9 +340,8 @@ function openedAt(path: string): DatabaseSync {
     const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'])
     if (version === 0) db.exec(`BEGIN; ${TABLES} COMMIT`)
     else if (version !== VERSION) throw new OtherShape(`its shape is version ${version}`)
-    // Reads every page that holds a row or an index: what is damaged is found now.
-    const check = String(db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'])
-    if (check !== 'ok') throw new OtherShape(check)
+    const damage = damageOf(db)
+    if (damage !== null) throw new OtherShape(damage)
     return db
   } catch (error) {
     db.close()
