@@ -1,8 +1,7 @@
 /** Routes that take changes of the state: what they match by, and keys that are about events. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KNOWN_TOPICS } from '../event/known-topics.ts'
-import { nearestTopics, templateOf } from '../event/topics.ts'
+import { context } from './_context.ts'
 import { resolveConfig, type ConfigResult } from './resolve.ts'
 
 const Q1 = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f1'
@@ -10,18 +9,7 @@ const Q2 = '2f9e3a52-9d0e-4c38-8a53-6a1ba3ecd8f2'
 const SINK = { type: 'file', dir: 'out' }
 
 function resolved(route: object, more: object = {}): ConfigResult {
-  return resolveConfig(
-    { ...more, routes: { crm: { changes: 'conversation', sink: SINK, ...route } } },
-    {
-      file: '/proj/trunkline.config.ts',
-      cwd: '/proj',
-      env: {},
-      readFile: () => assert.fail('reads no file'),
-      knownTopics: KNOWN_TOPICS,
-      nearestTopics,
-      topicTemplateOf: (name) => templateOf(name).topic,
-    },
-  )
+  return resolveConfig({ ...more, routes: { crm: { changes: 'conversation', sink: SINK, ...route } } }, context())
 }
 
 function pathsOf(result: ConfigResult): readonly string[] {

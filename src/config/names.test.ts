@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { KNOWN_TOPICS } from '../event/known-topics.ts'
-import { nearestTopics, templateOf } from '../event/topics.ts'
 import { compile } from '../match/matcher.ts'
 import { eventOf } from '../testing/event-of.ts'
+import { context } from './_context.ts'
 import type { LimitConfig, RouteConfig } from './config.ts'
 import { type NamedThings, NOTHING_NAMED, placesOfNames, resolveNames, shownUse } from './names.ts'
 import { resolveConfig, type ConfigResult } from './resolve.ts'
@@ -15,18 +15,7 @@ const GENESYS = { region: 'mypurecloud.de', clientId: 'a', clientSecret: 'b' }
 const ACD_END = 'v2.detail.events.conversation.{id}.acd.end'
 
 function resolved(route: object, genesys: object | null = GENESYS): ConfigResult {
-  return resolveConfig(
-    { ...(genesys === null ? {} : { genesys }), routes: { crm: { sink: SINK, ...route } } },
-    {
-      file: '/proj/trunkline.config.ts',
-      cwd: '/proj',
-      env: {},
-      readFile: () => assert.fail('reads no file'),
-      knownTopics: KNOWN_TOPICS,
-      nearestTopics,
-      topicTemplateOf: (name) => templateOf(name).topic,
-    },
-  )
+  return resolveConfig({ ...(genesys === null ? {} : { genesys }), routes: { crm: { sink: SINK, ...route } } }, context())
 }
 
 function routeOf(route: object): RouteConfig {

@@ -1,8 +1,7 @@
 /** What a route matches by: mistakes name their place; convenience keys come to a pattern that AWS would take. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KNOWN_TOPICS } from '../event/known-topics.ts'
-import { nearestTopics, templateOf } from '../event/topics.ts'
+import { context } from './_context.ts'
 import type { RouteConfig } from './config.ts'
 import { resolveConfig, type ConfigResult } from './resolve.ts'
 
@@ -13,18 +12,7 @@ const ACD_END = 'v2.detail.events.conversation.{id}.acd.end'
 const ATTRIBUTES = 'v2.detail.events.conversation.{id}.attributes'
 
 function resolved(route: object): ConfigResult {
-  return resolveConfig(
-    { routes: { crm: { sink: SINK, ...route } } },
-    {
-      file: '/proj/trunkline.config.ts',
-      cwd: '/proj',
-      env: {},
-      readFile: () => assert.fail('reads no file'),
-      knownTopics: KNOWN_TOPICS,
-      nearestTopics,
-      topicTemplateOf: (name) => templateOf(name).topic,
-    },
-  )
+  return resolveConfig({ routes: { crm: { sink: SINK, ...route } } }, context())
 }
 
 function routeOf(route: object): RouteConfig {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { KNOWN_TOPICS } from '../event/known-topics.ts'
-import { nearestTopics, templateOf } from '../event/topics.ts'
+import { context } from './_context.ts'
 import type { Config } from './config.ts'
 import { formatConfigErrors, type ConfigError } from './errors.ts'
 import type { ConfigContext } from './reading.ts'
@@ -288,7 +287,7 @@ test('all errors are reported at once, and as text with place and fix', () => {
 test('topics: unknown ones are warnings, real ids name the template, what can match nothing is an error', () => {
   const topics = (...list: string[]): object => ({ routes: { crm: { sink: HTTP, topics: list } } })
   const warningOf = (topic: string): ConfigError | undefined => {
-    const result = resolveConfig(topics(topic), context())
+    const result = resolveConfig(topics(topic), context({ file: FILE }))
     assert.ok('config' in result, JSON.stringify(result))
     assert.ok(result.warnings.length <= 1)
     return result.warnings[0]
@@ -324,12 +323,12 @@ test('topics: unknown ones are warnings, real ids name the template, what can ma
 })
 
 test('warnings that need no topic: no routes at all, a misspelt variable', () => {
-  const none = resolveConfig({ routes: {} }, context())
+  const none = resolveConfig({ routes: {} }, context({ file: FILE }))
   assert.deepEqual(
     none.warnings.map((warning) => warning.code),
     ['config.no_routes'],
   )
-  const slip = resolveConfig({}, context({ env: { TRUNKLINE_PROT: '1', TRUNKLINE_CRASH_POINT: 'x', PROT: '1' } }))
+  const slip = resolveConfig({}, context({ file: FILE, env: { TRUNKLINE_PROT: '1', TRUNKLINE_CRASH_POINT: 'x', PROT: '1' } }))
   assert.deepEqual(
     slip.warnings.map((warning) => [warning.code, warning.hint]),
     [['config.unknown_env', 'Did you mean TRUNKLINE_PORT?']],
@@ -354,7 +353,7 @@ test('property: any value whatever gives a configuration or errors, never a thro
   )
   fc.assert(
     fc.property(fc.oneof(fc.anything(), shape), (input) => {
-      const result = resolveConfig(input, context())
+      const result = resolveConfig(input, context({ file: FILE }))
       if ('errors' in result)
         assert.ok(result.errors.length > 0 && result.errors.every((error) => error.message !== '' && error.hint !== ''))
       else assert.ok(Array.isArray(result.config.routes))
@@ -363,27 +362,14 @@ test('property: any value whatever gives a configuration or errors, never a thro
   )
 })
 
-function context(more: Partial<ConfigContext> = {}): ConfigContext {
-  return {
-    file: FILE,
-    cwd: '/proj',
-    env: {},
-    readFile: () => assert.fail('reads no file'),
-    knownTopics: KNOWN_TOPICS,
-    nearestTopics,
-    topicTemplateOf: (name) => templateOf(name).topic,
-    ...more,
-  }
-}
-
 function resolved(input: unknown, more: Partial<ConfigContext> = {}): Config {
-  const result = resolveConfig(input, context(more))
+  const result = resolveConfig(input, context({ file: FILE, ...more }))
   assert.ok('config' in result, JSON.stringify(result))
   return result.config
 }
 
 function errorsOf(input: unknown, more: Partial<ConfigContext> = {}): readonly ConfigError[] {
-  const result = resolveConfig(input, context(more))
+  const result = resolveConfig(input, context({ file: FILE, ...more }))
   assert.ok('errors' in result, 'no errors')
   return result.errors
 }
