@@ -4,6 +4,7 @@
  * events wait for the time of its token. A token whose time had not come when the rate changed is void: another verdict takes its place.
  */
 import type { Event } from '../event/event.ts'
+import { STEP_MS } from '../pipeline/bucket.ts'
 import { KEEP, type Outcome, type Resumed, type Stage, drop, hold, keepNoted } from '../pipeline/outcome.ts'
 import { steadyClock } from '../pipeline/steady-clock.ts'
 import { classifier } from './classify.ts'
@@ -23,8 +24,6 @@ type Verdict = {
 const REMEMBERED_MS = 24 * 3_600_000
 const MAX_KNOWN = 100_000
 const RETRY_MS = 1_000
-/** A clock that is back by less may be another process's. */
-const STEP_MS = 10_000
 const ALL = '*'
 
 export function conversationLimit(options: LimitOptions): Stage {

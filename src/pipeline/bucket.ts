@@ -25,7 +25,7 @@ export type Taken = {
 }
 
 /** Clocks of processes that share a bucket differ by less. */
-const STEP_MS = 10_000
+export const STEP_MS = 10_000
 
 /** Takes tokens from a bucket; null is one that was never used, or is full. */
 export function takeTokens(bucket: Bucket | null, request: TakeRequest, nowMs: number): Taken {
